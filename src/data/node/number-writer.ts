@@ -1,0 +1,70 @@
+import { closeSync, openSync, writeSync } from "node:fs";
+import { crc32 } from "node:zlib";
+import { fileError } from "../../util/node/file-error.ts";
+import { orderBytes } from "./corpus-format.ts";
+
+const bufferBytes = 1024 * 1024;
+
+/** Writes whole numbers of 2 or 4 bytes, little-endian, to a file, and keeps the CRC-32 of what was written. */
+export class NumberWriter {
+  readonly path: string;
+  readonly width: 2 | 4;
+  /** Of all bytes written so far; whole after `close`. */
+  checksum = 0;
+  /** How many numbers were added. */
+  count = 0;
+  readonly #bytes = Buffer.from(new ArrayBuffer(bufferBytes));
+  readonly #numbers: Uint16Array | Uint32Array;
+  #used = 0;
+  #file: number | undefined;
+
+  constructor(path: string, width: 2 | 4) {
+    this.path = path;
+    this.width = width;
+    this.#numbers = width === 2 ? new Uint16Array(this.#bytes.buffer) : new Uint32Array(this.#bytes.buffer);
+    try {
+      this.#file = openSync(path, "w");
+    } catch (error) {
+      throw fileError(path, "cannot write", error);
+    }
+  }
+
+  /** Adds one number, which must fit. */
+  add(value: number): void {
+    if (this.#used === this.#numbers.length) this.#flush();
+    this.#numbers[this.#used++] = value;
+    this.count++;
+  }
+
+  /** Adds several. */
+  addAll(values: ArrayLike<number>): void {
+    for (let index = 0; index < values.length; index++) this.add(values[index]!);
+  }
+
+  /** Writes the rest and closes the file. */
+  close(): void {
+    try {
+      this.#flush();
+    } finally {
+      this.dispose();
+    }
+  }
+
+  /** Closes the file without writing the rest. May be called twice. */
+  dispose(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
+
+  #flush(): void {
+    const bytes = this.#bytes.subarray(0, this.#used * this.width);
+    orderBytes(bytes, this.width);
+    this.checksum = crc32(bytes, this.checksum);
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#file!, bytes, at);
+    } catch (error) {
+      throw fileError(this.path, "cannot write", error);
+    }
+    this.#used = 0;
+  }
+}

@@ -1,0 +1,92 @@
+import type { Dim } from "../graph/dims.ts";
+import type { DType, Tensor } from "../graph/tensor.ts";
+
+/** Numbers in the memory of this process. Truth values are bytes. */
+export type HostArray = Float32Array | Int32Array | Uint8Array;
+
+/** Numbers in the memory of a device, which may be this process's or a GPU's. */
+export interface DeviceArray {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** The values, in this process's memory; on the CPU a view, so copy what must outlive the next run. */
+  read(): Promise<HostArray>;
+  write(values: HostArray): Promise<void>;
+  dispose(): void;
+}
+
+/** What a program is fed: numbers of this process with their shape, or an array of the device. */
+export type Feed = { readonly data: HostArray; readonly shape: readonly number[] } | DeviceArray;
+
+/** On what the random masks of a run depend, besides their addresses. */
+export interface RunRandomness {
+  readonly seed: number;
+  readonly step: number;
+}
+
+/** A graph compiled for a device. */
+export interface Program {
+  /** What it wants to be fed. */
+  readonly inputNames: readonly string[];
+  /** The addresses of the parameters it reads. */
+  readonly parameterAddresses: readonly string[];
+  /**
+   * Runs it. The arrays in the result are valid until its next run.
+   * @param inputs - by name; all of `inputNames`.
+   * @param parameters - by address; all of `parameterAddresses`.
+   */
+  run(
+    inputs: Readonly<Record<string, Feed>>,
+    parameters: ReadonlyMap<string, DeviceArray>,
+    randomness?: RunRandomness,
+  ): Promise<Map<string, DeviceArray>>;
+  dispose(): Promise<void>;
+}
+
+/** Values that become part of a compiled program; the engine may then lay them out as it likes best. */
+export type FixedParameters = (address: string, dims: readonly Dim[]) => FixedParameter | undefined;
+export type FixedParameter =
+  | { readonly data: Float32Array }
+  | { readonly location: string; readonly offset: number; readonly length: number };
+
+export interface CompileOptions {
+  readonly fixedParameters?: FixedParameters;
+  /** The folder that file locations of fixed parameters are relative to. */
+  readonly folder?: string;
+}
+
+/** One parameter of an update, with what the optimizer remembers of it. */
+export interface AdamState {
+  readonly parameter: DeviceArray;
+  readonly gradient: DeviceArray;
+  readonly firstMoment: DeviceArray;
+  readonly secondMoment: DeviceArray;
+}
+
+/** The numbers of one Adam update; `step` counts from 1. */
+export interface AdamUpdate {
+  readonly step: number;
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** Decoupled (AdamW): the parameter shrinks by learningRate · weightDecay. */
+  readonly weightDecay: number;
+  /** The gradient is multiplied with this first: clipping, and division by the number of tokens. */
+  readonly gradientScale: number;
+}
+
+/** Where programs run and arrays live. */
+export interface Device {
+  /** Names the engine, its version and its settings, e.g. "onnxruntime-node 1.30.0, cpu, 2 threads". */
+  readonly description: string;
+  readonly threads: number;
+  allocate(dtype: DType, shape: readonly number[]): DeviceArray;
+  compile(outputs: ReadonlyMap<string, Tensor>, options?: CompileOptions): Promise<Program>;
+  /** target += source, element by element. */
+  accumulate(target: DeviceArray, source: DeviceArray): Promise<void>;
+  /** The sum of the squares of all elements, in double precision. */
+  sumOfSquares(arrays: readonly DeviceArray[]): Promise<number>;
+  /** One step of Adam (with decoupled weight decay, AdamW), in place. Source: Loshchilov and Hutter, 2019. */
+  adam(state: AdamState, update: AdamUpdate): Promise<void>;
+  dispose(): Promise<void>;
+}
