@@ -1,18 +1,10 @@
 /** What the command line shows while it works: a progress bar on a terminal, plain lines in a file or pipe. */
+import { Course } from "./course.ts";
 
-/** What is known at a moment. Fields left out are not shown. */
-export interface ProgressFields {
-  /** How much of the total is done. */
-  readonly step: number;
-  /** Shown as a number, and its course as a sparkline. */
-  readonly loss?: number;
-  readonly perplexity?: number;
-  readonly learningRate?: number;
-  readonly gradientNorm?: number;
-  readonly tokensPerSecond?: number;
-  /** Default: estimated from the steps of the last minute. */
-  readonly secondsLeft?: number;
-}
+import { barPieces, type ProgressFields, plainLine } from "./progress-line.ts";
+
+export { formatCount, formatDuration, sparkline } from "./format.ts";
+export type { ProgressFields } from "./progress-line.ts";
 
 export interface ProgressOptions {
   /** How many steps there are in all. */
@@ -33,32 +25,22 @@ export interface Progress {
   done(): void;
 }
 
-/** A piece of the bar. */
-interface Segment {
-  readonly text: string;
-  /** The terminal's code for the piece as a whole (SGR), if it has one. */
-  readonly style?: string;
-}
-
-const millisecondsBetweenDrawings = 100;
-/** The time over which the speed is measured, in milliseconds. */
-const speedWindow = 60_000;
-const longestHistory = 256;
-const dim = "2";
-const bold = "1";
-const green = "32";
-
-/** Shows progress on a stream: one line that is drawn again and again on a terminal, else a line now and then. */
+/**
+ * Shows progress on a stream: on a terminal one line that is drawn again at most ten times a second, else a line now
+ * and then. The environment variable NO_COLOR turns colours off.
+ */
 export function createProgress(stream: NodeJS.WriteStream, options: ProgressOptions): Progress {
   const isTerminal = stream.isTTY === true && process.env.TERM !== "dumb";
   return isTerminal ? new ProgressBar(stream, options) : new ProgressLines(stream, options);
 }
 
+const millisecondsBetweenDrawings = 100;
+
 class ProgressBar implements Progress {
   readonly #stream: NodeJS.WriteStream;
   readonly #options: ProgressOptions;
   readonly #course: Course;
-  readonly #colored: boolean;
+  readonly #isColored: boolean;
   #fields: ProgressFields | undefined;
   #drawnAt = Number.NEGATIVE_INFINITY;
   #waiting: NodeJS.Timeout | undefined;
@@ -69,22 +51,20 @@ class ProgressBar implements Progress {
     this.#stream = stream;
     this.#options = options;
     this.#course = new Course(options.total);
-    this.#colored = !process.env.NO_COLOR && stream.hasColors?.() === true;
+    this.#isColored = !process.env.NO_COLOR && stream.hasColors?.() === true;
   }
 
   update(fields: ProgressFields): void {
     if (this.#isDone) return;
     this.#fields = fields;
-    this.#course.add(fields);
-    const wait = this.#drawnAt + millisecondsBetweenDrawings - performance.now();
-    if (wait <= 0) this.#draw();
-    else this.#waiting ??= setTimeout(() => this.#draw(), wait).unref();
+    this.#course.add(fields.step, fields.loss);
+    this.#drawSoon();
   }
 
   line(text: string): void {
     this.#erase();
     this.#stream.write(`${text}\n`);
-    if (!this.#isDone) this.#draw();
+    if (!this.#isDone) this.#drawSoon();
   }
 
   done(): void {
@@ -92,26 +72,36 @@ class ProgressBar implements Progress {
     this.#isDone = true;
   }
 
+  /** Draws now, or when the time between drawings has passed. */
+  #drawSoon(): void {
+    const wait = this.#drawnAt + millisecondsBetweenDrawings - performance.now();
+    if (wait <= 0) this.#draw();
+    else this.#waiting ??= setTimeout(() => this.#draw(), wait).unref();
+  }
+
   #draw(): void {
-    clearTimeout(this.#waiting);
-    this.#waiting = undefined;
+    this.#stopWaiting();
     if (this.#fields === undefined) return;
+    // A line that fills the last column makes some terminals begin another.
+    const width = Math.max(1, (this.#stream.columns || 80) - 1);
+    const pieces = barPieces(this.#fields, this.#options, this.#course, width);
+    const line = pieces.map(({ text, style }) =>
+      this.#isColored && style && text ? `\x1b[${style}m${text}\x1b[0m` : text,
+    );
+    this.#stream.write(`\r${line.join("")}\x1b[K`);
     this.#drawnAt = performance.now();
     this.#isDrawn = true;
-    // A line that fills the last column makes some terminals begin another.
-    const width = Math.max(1, (this.#stream.columns ?? 80) - 1);
-    const segments = barSegments(this.#fields, this.#options, this.#course, width);
-    const text = segments
-      .map(({ text, style }) => (this.#colored && style ? `\x1b[${style}m${text}\x1b[0m` : text))
-      .join("");
-    this.#stream.write(`\r${text}\x1b[K`);
   }
 
   #erase(): void {
-    clearTimeout(this.#waiting);
-    this.#waiting = undefined;
+    this.#stopWaiting();
     if (this.#isDrawn) this.#stream.write("\r\x1b[K");
     this.#isDrawn = false;
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#waiting);
+    this.#waiting = undefined;
   }
 }
 
@@ -119,6 +109,7 @@ class ProgressLines implements Progress {
   readonly #stream: NodeJS.WriteStream;
   readonly #options: ProgressOptions;
   readonly #course: Course;
+  /** What was told last and is not printed. */
   #fields: ProgressFields | undefined;
   #printedAt = Number.NEGATIVE_INFINITY;
   #isDone = false;
@@ -132,9 +123,9 @@ class ProgressLines implements Progress {
   update(fields: ProgressFields): void {
     if (this.#isDone) return;
     this.#fields = fields;
-    this.#course.add(fields);
+    this.#course.add(fields.step, fields.loss);
     const pause = (this.#options.secondsBetweenLines ?? 10) * 1000;
-    if (performance.now() - this.#printedAt >= pause) this.#print();
+    if (performance.now() - this.#printedAt >= pause) this.#print(fields);
   }
 
   line(text: string): void {
@@ -142,66 +133,13 @@ class ProgressLines implements Progress {
   }
 
   done(): void {
-    if (this.#fields !== undefined) this.#print();
+    if (this.#fields !== undefined) this.#print(this.#fields);
     this.#isDone = true;
   }
 
-  #print(): void {
-    const { label, total } = this.#options;
-    const parts = [`${label} ${stepText(this.#fields!.step, total)}`, ...fieldTexts(this.#fields!, this.#course)];
-    this.#stream.write(`${parts.join("  ")}\n`);
+  #print(fields: ProgressFields): void {
+    this.#stream.write(`${plainLine(fields, this.#options, this.#course)}\n`);
     this.#printedAt = performance.now();
     this.#fields = undefined;
-  }
-}
-
-/** What is remembered of the steps so far: how fast they went, and the losses. */
-class Course {
-  readonly #total: number;
-  readonly #marks: { readonly time: number; readonly step: number }[] = [];
-  #step = 0;
-  #losses: number[] = [];
-  /** How many values each of `#losses` is the mean of, and how many of them the last one has so far. */
-  #lossesEach = 1;
-  #lossesInLast = 1;
-
-  constructor(total: number) {
-    this.#total = total;
-  }
-
-  /** The course of the losses, thinned out evenly where it is long. */
-  get losses(): readonly number[] {
-    return this.#losses;
-  }
-
-  add({ step, loss }: ProgressFields): void {
-    const time = performance.now();
-    this.#step = step;
-    if (time - (this.#marks.at(-1)?.time ?? Number.NEGATIVE_INFINITY) >= 1000) this.#marks.push({ time, step });
-    while (this.#marks.length > 2 && time - this.#marks[1]!.time > speedWindow) this.#marks.shift();
-    if (loss !== undefined && Number.isFinite(loss)) this.#addLoss(loss);
-  }
-
-  /** Seconds to the end at the speed of the last minute, if there is a speed yet. */
-  secondsLeft(): number | undefined {
-    const first = this.#marks[0];
-    if (first === undefined || this.#step <= first.step) return undefined;
-    const seconds = (performance.now() - first.time) / 1000;
-    return (seconds / (this.#step - first.step)) * Math.max(0, this.#total - this.#step);
-  }
-
-  #addLoss(loss: number): void {
-    const last = this.#losses.length - 1;
-    if (this.#lossesInLast < this.#lossesEach) {
-      this.#lossesInLast++;
-      this.#losses[last]! += (loss - this.#losses[last]!) / this.#lossesInLast;
-      return;
-    }
-    this.#losses.push(loss);
-    this.#lossesInLast = 1;
-    if (this.#losses.length < longestHistory) return;
-    this.#losses = means(this.#losses, longestHistory / 2);
-    this.#lossesEach *= 2;
-    this.#lossesInLast = this.#lossesEach;
   }
 }

@@ -56,7 +56,7 @@ export interface PositionedBatch {
 /**
  * Cuts an epoch into batches of pairs with similar lengths: shuffles the pairs, sorts them by source length and,
  * among equal ones, by target length (what still ties stays shuffled, so that batches differ from epoch to epoch),
- * fills batches in this order, and shuffles the batches. Takes a few hundred nanoseconds a pair.
+ * fills batches in this order, and shuffles the batches. Takes about half a microsecond a pair.
  * @throws QkvError where a limit is not a whole number of 1 or more, or a pair is longer than a whole batch
  */
 export function epochBatches(
@@ -66,7 +66,8 @@ export function epochBatches(
   const { tokensPerBatch, maxSentences = Number.POSITIVE_INFINITY, seed, epoch } = options;
   checkAtLeastOne({ tokensPerBatch, maxSentences, lengthMultiple: options.lengthMultiple ?? 1 });
   const rows = rowLengths(corpus, options);
-  const shuffled = Int32Array.from({ length: corpus.length }, (_, pair) => pair);
+  const shuffled = new Int32Array(corpus.length);
+  for (let pair = 0; pair < shuffled.length; pair++) shuffled[pair] = pair;
   shuffle(shuffled, new RandomStream(randomKey(seed, "batches.pairs", epoch)));
   const order = sortByLength(sortByLength(shuffled, rows.target), rows.source);
 

@@ -15,6 +15,9 @@ export type BleuTokenization = (typeof bleuTokenizations)[number];
  * - `char`: every character (code point) that is not white space.
  * - `zh`: Chinese characters one by one, the rest as `13a` (without its entities).
  *
+ * Punctuation and symbols are those of the Unicode version that the JavaScript engine has; sacreBLEU goes by
+ * that of its Python, which matters for characters that only one of them knows.
+ *
  * Source: sacreBLEU 2.6.0, https://github.com/mjpost/sacrebleu/tree/v2.6.0/sacrebleu/tokenizers
  */
 export function tokenizeForBleu(segment: string, tokenization: BleuTokenization): string[] {
@@ -42,7 +45,9 @@ function tokenize13a(segment: string): string[] {
   return splitWesternPunctuation(` ${text} `);
 }
 
-/** The language-dependent part of mteval-v13a. Matches of one pattern do not overlap, so the order matters. */
+/**
+ * The language-dependent part of mteval-v13a. Matches of one pattern do not overlap, so the order matters.
+ */
 function splitWesternPunctuation(text: string): string[] {
   const apart = text
     .replace(/[{-~[-` -&(-+:-@/]/g, " $& ")
@@ -70,9 +75,9 @@ function tokenizeChinese(segment: string): string[] {
 
 /**
  * Two ranges are here as sacreBLEU has them in effect, not as it means them: it writes extension B and the
- * compatibility supplement (U+20000-2A6D6, U+2F800-2FA1D) as strings of two characters, which in comparison with one
- * character come to U+2001-2A6D and U+2F81-2FA1. So typographic quotes, dashes and symbols stand apart, and
- * ideographs of the supplementary planes do not.
+ * compatibility supplement (U+20000-2A6D6, U+2F800-2FA1D) as strings of two characters, which in comparison
+ * with one character come to U+2001-2A6D and U+2F81-2FA1. So typographic quotes, dashes and symbols stand
+ * apart, and ideographs of the supplementary planes do not.
  */
 const chineseCharacter = new RegExp(
   `[${[

@@ -25,9 +25,9 @@ export interface BleuOptions {
   readonly lowercase?: boolean | undefined;
   /**
    * What an order without a match counts. Default `"exp"`.
-   * - `exp`: half of one match for the first such order, a quarter for the second, and so on (as mteval-v13a).
+   * - `exp`: half of one match for the first such order, a quarter for the second, and so on.
    * - `floor`: `smoothValue` matches.
-   * - `add-k`: `smoothValue` is added to matches and totals of every order from 2 up, with or without a match.
+   * - `add-k`: `smoothValue` is added to the matches and totals of every order from 2 up.
    * - `none`: nothing, so that BLEU is 0.
    */
   readonly smoothMethod?: BleuSmoothMethod | undefined;
@@ -65,15 +65,15 @@ export interface BleuScore {
 }
 
 /**
- * BLEU of a corpus: brevity penalty times the geometric mean of the clipped n-gram precisions,
- * `min(1, exp(1 - r/c)) * exp(mean over n of log p_n)`, from matches summed over all segments. Equal to sacreBLEU.
+ * BLEU of a corpus: brevity penalty times the geometric mean of the clipped n-gram precisions, `min(1, exp(1
+ * - r/c)) * exp(mean over n of log p_n)`, from matches summed over all segments. Equal to sacreBLEU.
  *
  * @param hypotheses - one segment each
- * @param references - one stream per reference, as long as `hypotheses`; `null` = it has none for this segment
+ * @param references - one stream per reference, as long as `hypotheses`; `null` = none for this segment
  * @throws QkvError "data" for unequal numbers of segments, "option" for an unknown option or value
  *
- * Source: Papineni et al. 2002, "BLEU: a Method for Automatic Evaluation of Machine Translation"; Post 2018, "A Call
- * for Clarity in Reporting BLEU Scores".
+ * Source: Papineni et al. 2002, "BLEU: a Method for Automatic Evaluation of Machine Translation"; Post 2018,
+ * "A Call for Clarity in Reporting BLEU Scores".
  */
 export function corpusBleu(
   hypotheses: readonly string[],
@@ -86,8 +86,8 @@ export function corpusBleu(
 }
 
 /**
- * BLEU of one sentence. As `corpusBleu` of one segment, but the effective order is on unless it is turned off, since a
- * sentence of three words has no n-gram of order 4.
+ * BLEU of one sentence. As `corpusBleu` of one segment, but the effective order is on unless it is turned
+ * off, since a sentence of three words has no n-gram of order 4.
  *
  * @param references - the references of this one sentence
  */
@@ -122,7 +122,9 @@ const optionNames = [
   "effectiveOrder",
 ] as const satisfies readonly (keyof BleuOptions)[];
 
-/** The value of a method that takes one. Source: Chen and Cherry 2014, "A Systematic Comparison of Smoothing". */
+/**
+ * The value of a method that takes one. Source: Chen and Cherry 2014, "A Systematic Comparison of Smoothing".
+ */
 const smoothDefaults: Readonly<Record<BleuSmoothMethod, number | undefined>> = {
   exp: undefined,
   floor: 0.1,

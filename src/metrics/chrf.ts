@@ -4,7 +4,10 @@ import { requireBoolean, requireKnownOptions, requireNonNegative, requireWholeNu
 import { referenceCount, referencesBySegment, sacrebleuVersion } from "./segments.ts";
 import { formatFixed, splitWhitespace } from "./text.ts";
 
-/** What chrF counts and how. The names are those of sacreBLEU, and so are the defaults; `wordOrder: 2` is chrF++. */
+/**
+ * What chrF counts and how. The names are those of sacreBLEU, and so are the defaults; `wordOrder: 2` is
+ * chrF++.
+ */
 export interface ChrfOptions {
   /** The longest n-gram of characters (code points). Default 6. */
   readonly charOrder?: number | undefined;
@@ -17,8 +20,9 @@ export interface ChrfOptions {
   /** Whether white space counts as characters. Default false. */
   readonly whitespace?: boolean | undefined;
   /**
-   * Whether the F scores of all orders are averaged, an order without n-grams as 1e-16 (as in chrF++.py, NLTK, Moses).
-   * By default precision and recall are averaged over the orders that both sides have n-grams of. Default false.
+   * Whether the F scores of all orders are averaged, an order without n-grams as 1e-16 (as in chrF++.py,
+   * NLTK, Moses). By default precision and recall are averaged over the orders that both sides have n-grams
+   * of. Default false.
    */
   readonly epsSmoothing?: boolean | undefined;
 }
@@ -44,16 +48,16 @@ export interface ChrfScore {
 }
 
 /**
- * chrF of a corpus, or chrF++ with `wordOrder: 2`: the F score of n-gram precision and recall,
- * `(1 + beta^2) * P * R / (beta^2 * P + R)`, from counts summed over all segments. Of several references of a segment
- * the one with the best F score of its own counts. Equal to sacreBLEU.
+ * chrF of a corpus, or chrF++ with `wordOrder: 2`: the F score of n-gram precision and recall, `(1 + beta^2)
+ * * P * R / (beta^2 * P + R)`, from counts summed over all segments. Of several references of a segment the
+ * one with the best F score of its own counts. Equal to sacreBLEU.
  *
  * @param hypotheses - one segment each
- * @param references - one stream per reference, as long as `hypotheses`; `null` = it has none for this segment
+ * @param references - one stream per reference, as long as `hypotheses`; `null` = none for this segment
  * @throws QkvError "data" for unequal numbers of segments, "option" for an unknown option or value
  *
- * Source: Popović 2015, "chrF: character n-gram F-score for automatic MT evaluation"; Popović 2017, "chrF++: words
- * helping character n-grams".
+ * Source: Popović 2015, "chrF: character n-gram F-score for automatic MT evaluation"; Popović 2017, "chrF++:
+ * words helping character n-grams".
  */
 export function corpusChrf(
   hypotheses: readonly string[],
@@ -164,7 +168,9 @@ function codePoints(text: string): number[] {
 
 const asciiPunctuation: ReadonlySet<string> = new Set("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~");
 
-/** One ASCII punctuation mark split off the end of a word, else off its start: `(hi)` becomes `(hi` and `)`. */
+/**
+ * One ASCII punctuation mark split off the end of a word, else off its start: `(hi)` becomes `(hi` and `)`.
+ */
 function splitPunctuation(word: string): string[] {
   if (word.length === 1) return [word];
   if (asciiPunctuation.has(word.at(-1)!)) return [word.slice(0, -1), word.at(-1)!];
@@ -200,7 +206,8 @@ function addCounts(left: ChrfCounts, right: ChrfCounts): ChrfCounts {
 }
 
 /**
- * In percent. The order of the operations is sacreBLEU's: of two references with equal F scores rounding decides.
+ * In percent. The order of the operations is sacreBLEU's: of two references with equal F scores rounding
+ * decides.
  */
 function fScore(counts: readonly ChrfCounts[], settings: ChrfSettings): number {
   const weight = settings.beta ** 2;

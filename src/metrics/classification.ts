@@ -19,7 +19,9 @@ export type ClassLabel = string | number;
 export interface ClassificationOptions<Label extends ClassLabel> {
   /** For two classes: the one whose precision, recall and F1 are reported as `binary`. Default none. */
   readonly positiveLabel?: Label | undefined;
-  /** What precision is for a label that was never predicted, and recall for one that never occurs. Default 0. */
+  /**
+   * What precision is for a label that was never predicted, and recall for one that never occurs. Default 0.
+   */
   readonly zeroDivision?: ZeroDivision | undefined;
 }
 
@@ -49,8 +51,8 @@ export interface ClassificationScore<Label extends ClassLabel> {
 /**
  * Accuracy, precision, recall, F1 and Matthews correlation of predicted classes. Equal to scikit-learn.
  *
- * Matthews correlation of any number of classes, with c right of n, t_k times class k and p_k times predicted:
- * `(c n - sum t_k p_k) / sqrt((n^2 - sum p_k^2) (n^2 - sum t_k^2))`.
+ * Matthews correlation of any number of classes, with c right of n, t_k times class k and p_k times
+ * predicted: `(c n - sum t_k p_k) / sqrt((n^2 - sum p_k^2) (n^2 - sum t_k^2))`.
  *
  * @param expected - the right class of every item
  * @param predicted - the predicted class of every item

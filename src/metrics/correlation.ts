@@ -1,8 +1,8 @@
 import { QkvError } from "../util/errors.ts";
 
 /**
- * Pearson correlation of two lists of numbers, `sum dx dy / sqrt(sum dx^2 sum dy^2)` of the deviations from the mean:
- * -1 to 1, not-a-number where one list is constant. Equal to scipy's `pearsonr`.
+ * Pearson correlation of two lists of numbers, `sum dx dy / sqrt(sum dx^2 sum dy^2)` of the deviations from
+ * the mean: -1 to 1, not-a-number where one list is constant. Equal to scipy's `pearsonr`.
  *
  * @throws QkvError "data" for unequal numbers of values, fewer than two, or a value that is not finite
  */

@@ -10,9 +10,9 @@ export type TagScheme = (typeof tagSchemes)[number];
 /** How tags become entities. */
 export interface EntityOptions {
   /**
-   * The scheme that the tags keep to; what is not well-formed in it is no entity, and other prefixes are an error.
-   * Without one they are read leniently, as the CoNLL evaluation script does: `B I E S` in any order, where a change
-   * of type begins a new entity.
+   * The scheme that the tags keep to; what is not well-formed in it is no entity, and other prefixes are an
+   * error. Without one they are read leniently, as the CoNLL evaluation script does: `B I E S` in any order,
+   * where a change of type begins a new entity.
    */
   readonly scheme?: TagScheme | undefined;
   /** Whether the prefix comes last, as in `PER-B`. Default false. */

@@ -15,7 +15,9 @@ import { compareCodePoints } from "./text.ts";
 
 /** How tagging is scored. */
 export interface EntityScoreOptions extends EntityOptions {
-  /** What precision is for a type that was never predicted, and recall for one that never occurs. Default 0. */
+  /**
+   * What precision is for a type that was never predicted, and recall for one that never occurs. Default 0.
+   */
   readonly zeroDivision?: ZeroDivision | undefined;
 }
 
@@ -48,7 +50,8 @@ export interface EntityScore {
 }
 
 /**
- * Precision, recall and F1 of tagged entities: an entity is right if its words and its type are. Equal to seqeval.
+ * Precision, recall and F1 of tagged entities: an entity is right if its words and its type are. Equal to
+ * seqeval.
  *
  * @param expected - the right tags of every sentence
  * @param predicted - the predicted tags of every sentence

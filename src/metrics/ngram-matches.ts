@@ -1,9 +1,9 @@
 /**
- * Clipped n-gram matches: for every order 1 to `maxOrder`, how many n-grams of the hypothesis stand in the references,
- * where an n-gram counts at most as often as it stands in the reference that holds it most often.
+ * Clipped n-gram matches: for every order 1 to `maxOrder`, how many n-grams of the hypothesis stand in the
+ * references, where an n-gram counts at most as often as it stands in the reference that holds it most often.
  *
- * An n-gram is known by a number that is built from the number of its first n-1 symbols and its last symbol, so that
- * no order costs more than one look-up a position.
+ * An n-gram is known by a number that is built from the number of its first n-1 symbols and its last symbol,
+ * so that no order costs more than one look-up a position.
  *
  * @param hypothesis - its symbols: words, or characters as code points
  * @param references - the symbols of each reference
@@ -21,7 +21,8 @@ export function countNgramMatches<Symbol>(
   const hypothesisSymbols = Int32Array.from(hypothesis, (symbol) => numbers.get(symbol) ?? absent);
   const symbolCount = numbers.size;
 
-  // The number of the (n-1)-gram that begins at a position; before the first order all are the empty n-gram 0.
+  // The number of the (n-1)-gram that begins at a position; before the first order all are the empty n-gram
+  // 0.
   const referencePrefixes = references.map((reference) => new Int32Array(reference.length));
   const hypothesisPrefixes = new Int32Array(hypothesis.length);
   const positionCount = references.reduce((sum, reference) => sum + reference.length, 0);

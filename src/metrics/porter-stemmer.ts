@@ -1,6 +1,6 @@
 /**
- * The stem of an English word by Porter's algorithm with the extensions of NLTK, which ROUGE uses: some irregular
- * forms, `ies` and `ied` of short words, and a final `y` that becomes `i` after any consonant.
+ * The stem of an English word by Porter's algorithm with the extensions of NLTK, which ROUGE uses: some
+ * irregular forms, `ies` and `ied` of short words, and a final `y` that becomes `i` after any consonant.
  *
  * @param word - letters in any case; the stem is lower-case
  *
@@ -75,7 +75,9 @@ function endsInDoubleConsonant(stem: string): boolean {
   return stem.length >= 2 && stem.at(-1) === stem.at(-2) && endsInConsonant(stem);
 }
 
-/** Porter's *o: consonant, vowel, consonant other than w, x, y; with NLTK also a word of vowel and consonant. */
+/**
+ * Porter's *o: consonant, vowel, consonant other than w, x, y; with NLTK also a word of vowel and consonant.
+ */
 function endsInShortSyllable(stem: string): boolean {
   const flags = consonants(stem);
   if (stem.length === 2) return !flags[0] && flags[1]!;
@@ -83,7 +85,10 @@ function endsInShortSyllable(stem: string): boolean {
   return isShort && !"wxy".includes(stem.at(-1)!);
 }
 
-/** Replaces the first suffix that the word has, if the condition holds for what is left; no other rule is tried. */
+/**
+ * Replaces the first suffix that the word has, if the condition holds for what is left; no other rule is
+ * tried.
+ */
 function applyRules(
   word: string,
   rules: readonly (readonly [suffix: string, replacement: string])[],
@@ -109,7 +114,9 @@ function removePlural(word: string): string {
   return applyRules(word, rules, () => true);
 }
 
-/** Step 1b: agreed to agree, plastered to plaster, hopping to hop, filing to file, spied to spi, died to die. */
+/**
+ * Step 1b: agreed to agree, plastered to plaster, hopping to hop, filing to file, spied to spi, died to die.
+ */
 function removePastOrGerund(word: string): string {
   if (word.endsWith("ied")) return word.length === 4 ? word.slice(0, -1) : word.slice(0, -2);
   if (word.endsWith("eed")) return measure(word.slice(0, -3)) > 0 ? word.slice(0, -1) : word;

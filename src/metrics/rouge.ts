@@ -5,9 +5,9 @@ import { porterStem } from "./porter-stemmer.ts";
 import { referencesBySegment } from "./segments.ts";
 
 /**
- * What a ROUGE score compares: n-grams of words (`rouge1` to `rouge9`), the longest common subsequence of the whole
- * text (`rougeL`), or for every line of the reference the union of its longest common subsequences with the lines of
- * the hypothesis (`rougeLsum`; one sentence a line).
+ * What a ROUGE score compares: n-grams of words (`rouge1` to `rouge9`), the longest common subsequence of the
+ * whole text (`rougeL`), or for every line of the reference the union of its longest common subsequences with
+ * the lines of the hypothesis (`rougeLsum`; one sentence a line).
  */
 export type RougeType = `rouge${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9}` | "rougeL" | "rougeLsum";
 
@@ -40,8 +40,9 @@ export interface RougeScore {
 export type RougeScores = Partial<Readonly<Record<RougeType, RougeScore>>>;
 
 /**
- * ROUGE of one text. Words are runs of a-z and 0-9 after lower-casing. Of several references, for each type the one
- * with the best F measure, the first of equals. Equal to the `rouge_score` package of Google Research.
+ * ROUGE of one text. Words are runs of a-z and 0-9 after lower-casing. Of several references, for each type
+ * the one with the best F measure, the first of equals. Equal to the `rouge_score` package of Google
+ * Research.
  *
  * @param references - the references of this one text, at least one
  * @throws QkvError "option" for an unknown option or type
@@ -62,7 +63,7 @@ export function sentenceRouge(
  * ROUGE of many texts: the mean of `sentenceRouge` over them.
  *
  * @param hypotheses - one text each
- * @param references - one stream per reference, as long as `hypotheses`; `null` = it has none for this text
+ * @param references - one stream per reference, as long as `hypotheses`; `null` = none for this text
  * @throws QkvError "data" for unequal numbers of texts, "option" for an unknown option or type
  */
 export function corpusRouge(
@@ -161,8 +162,8 @@ function rates(hits: number, predicted: number, expected: number): RougeScore {
 }
 
 /**
- * How many words of the reference lie in the union of the longest common subsequences of its lines with the lines of
- * the hypothesis; a word counts at most as often as it stands on either side.
+ * How many words of the reference lie in the union of the longest common subsequences of its lines with the
+ * lines of the hypothesis; a word counts at most as often as it stands on either side.
  */
 function countUnionHits(
   reference: readonly (readonly string[])[],
@@ -193,8 +194,8 @@ function countWords(lines: readonly (readonly string[])[]): Map<string, number> 
 }
 
 /**
- * The positions in `reference` of a longest common subsequence, in descending order. Where there are several, it is
- * the one whose reading from the end leaves out words of the reference first.
+ * The positions in `reference` of a longest common subsequence, in descending order. Where there are several,
+ * it is the one whose reading from the end leaves out words of the reference first.
  */
 function commonSubsequence(reference: readonly string[], hypothesis: readonly string[]): number[] {
   const width = hypothesis.length + 1;

@@ -8,7 +8,7 @@ export const sacrebleuVersion = "2.6.0";
  *
  * @param where - the function's name, for errors
  * @param hypotheses - one segment each
- * @param streams - as many segments each as there are hypotheses; `null` = this stream has none for the segment
+ * @param streams - as many segments each as there are hypotheses; `null` = none for this segment
  * @returns for every segment its references, at least one
  * @throws QkvError "data" for no segments, unequal numbers of segments, or a segment without any reference
  */

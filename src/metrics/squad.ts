@@ -23,9 +23,9 @@ export interface SquadScore {
 }
 
 /**
- * Exact match and F1 of extractive question answering: for every question the best over its right answers, in percent
- * over all questions. Answers are compared after `normalizeAnswer`; F1 is that of the words they share. Equal to the
- * SQuAD v1.1 evaluation script.
+ * Exact match and F1 of extractive question answering: for every question the best over its right answers, in
+ * percent over all questions. Answers are compared after `normalizeAnswer`; F1 is that of the words they
+ * share. Equal to the SQuAD v1.1 evaluation script.
  *
  * @throws QkvError "data" for no questions, or a question without a right answer
  *
@@ -49,8 +49,8 @@ export function scoreAnswers(questions: readonly AnsweredQuestion[]): SquadScore
 }
 
 /**
- * An answer as it is compared: lower-case, without ASCII punctuation, without the words a, an, the, and with single
- * spaces. Letters and numbers of every script and `_` belong to words, combining marks do not.
+ * An answer as it is compared: lower-case, without ASCII punctuation, without the words a, an, the, and with
+ * single spaces. Letters and numbers of every script and `_` belong to words, combining marks do not.
  */
 export function normalizeAnswer(answer: string): string {
   const words = answer

@@ -1,10 +1,13 @@
 /**
- * White space and number formatting as Python has them. The reference implementations of text metrics are written in
- * Python, and their values depend on both: JavaScript's `\s` holds U+FEFF and lacks U+001C to U+001F and U+0085, and
- * its `toFixed` rounds ties up where Python rounds them to even.
+ * White space and number formatting as Python has them. The reference implementations of text metrics are
+ * written in Python, and their values depend on both: JavaScript's `\s` holds U+FEFF and lacks U+001C to
+ * U+001F and U+0085, and its `toFixed` rounds ties up where Python rounds them to even.
  */
 
-/** Whether a UTF-16 code unit is white space in the sense of Python's `str.split()`; all of it lies below U+3001. */
+/**
+ * Whether a UTF-16 code unit is white space in the sense of Python's `str.split()`; all of it lies below
+ * U+3001.
+ */
 export function isWhitespace(codeUnit: number): boolean {
   if (codeUnit <= 0x20)
     return codeUnit === 0x20 || (codeUnit >= 0x09 && codeUnit <= 0x0d) || codeUnit >= 0x1c;
@@ -62,8 +65,8 @@ export function compareCodePoints(left: string, right: string): number {
 }
 
 /**
- * A number of at least 0 with a fixed number of decimals, an exact tie rounded to the even digit:
- * 6.25 with one decimal is "6.2", 6.75 is "6.8".
+ * A number of at least 0 with a fixed number of decimals, at least one; an exact tie rounded to the even
+ * digit: 6.25 with one decimal is "6.2", 6.75 is "6.8".
  */
 export function formatFixed(value: number, decimals: number): string {
   const rounded = value.toFixed(decimals);

@@ -49,7 +49,7 @@ const fileSchema = z.strictObject({
   num_attention_heads: count,
   ffn_dim: count,
   encoder_layers: z.int().nonnegative(),
-  decoder_layers: z.int().nonnegative(),
+  decoder_layers: count,
   max_position_embeddings: count,
   position_embedding_type: z.enum(["sinusoidal", "learned"]).default("sinusoidal"),
   activation_function: z.enum(["relu", "gelu"]).default("relu"),

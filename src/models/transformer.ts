@@ -320,3 +320,33 @@ export function transformerGraph(config: TransformerConfig, mode: Mode) {
 
   return { encode, decode, sourceKeysAndValues, decodeStep, logits, loss };
 }
+
+/** The Transformer as something that targets can be generated with, from sources, one token at a time. */
+export function transformerGeneration(config: TransformerConfig) {
+  const model = transformerGraph(config, "inference");
+  return {
+    parameters: transformerParameters(config),
+    layerCount: config.decoderLayerCount,
+    headCount: config.headCount,
+    headDim: config.modelDim / config.headCount,
+    maxPositions: config.maxPositions,
+    padTokenId: config.padTokenId,
+    bosTokenId: config.bosTokenId,
+    eosTokenId: config.eosTokenId,
+    source: (parameters: Transformer<Tensor>, ids: Tensor, present: Tensor) =>
+      model.sourceKeysAndValues(parameters, model.encode(parameters, ids, present)),
+    step: (parameters: Transformer<Tensor>, ...rest: StepInputs) => {
+      const { hidden, present } = model.decodeStep(parameters, ...rest);
+      return { logits: model.logits(parameters, hidden), present };
+    },
+  };
+}
+
+type StepInputs = [
+  ids: Tensor,
+  position: Tensor,
+  past: readonly KeysAndValues[],
+  pastMask: Tensor,
+  source: readonly KeysAndValues[],
+  sourcePresent: Tensor,
+];

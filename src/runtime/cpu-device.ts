@@ -15,6 +15,7 @@ import type {
   Program,
   RunRandomness,
 } from "./device.ts";
+import { HostKeyValueCache } from "./key-value-cache.ts";
 import { accumulate, adam, scatterAddRows, sumOfSquares } from "./vector-kernels.ts";
 
 /** The parts of an ONNX Runtime build that a device needs; the builds for Node.js and for browsers both fit. */
@@ -90,6 +91,8 @@ export function createCpuDevice(engine: Engine, options: CpuDeviceOptions): Devi
     description: `${options.engineName}, cpu, ${options.threads} thread${options.threads === 1 ? "" : "s"}`,
     threads: options.threads,
     allocate: (dtype, shape) => new CpuArray(engine, dtype, shape, new constructors[dtype](product(shape))),
+    createCache: (shape, capacity) =>
+      new HostKeyValueCache(shape, capacity, (full, data) => new CpuArray(engine, "float32", full, data)),
     async compile(outputs: ReadonlyMap<string, Tensor>, compileOptions: CompileOptions = {}) {
       const { fixedParameters, folder } = compileOptions;
       const lowered = lowerProgram(outputs, (address, dims) => {
@@ -104,6 +107,15 @@ export function createCpuDevice(engine: Engine, options: CpuDeviceOptions): Devi
       const program = new CpuProgram(engine, lowered, created, () => programs.delete(program));
       programs.add(program);
       return program;
+    },
+    selectRows(array, rows) {
+      const { dtype, shape, data } = onCpu(array);
+      const width = data.length / shape[0]!;
+      const selected = new constructors[dtype](rows.length * width);
+      rows.forEach((row, place) => {
+        selected.set(data.subarray(row * width, (row + 1) * width), place * width);
+      });
+      return new CpuArray(engine, dtype, [rows.length, ...shape.slice(1)], selected);
     },
     async accumulate(target, source) {
       accumulate(floats(target), floats(source));

@@ -1,5 +1,6 @@
 import type { Dim } from "../graph/dims.ts";
 import type { DType, Tensor } from "../graph/tensor.ts";
+import type { CacheShape, KeyValueCache } from "./key-value-cache.ts";
 
 /** Numbers in the memory of this process. Truth values are bytes. */
 export type HostArray = Float32Array | Int32Array | Uint8Array;
@@ -30,7 +31,7 @@ export interface Program {
   /** The addresses of the parameters it reads. */
   readonly parameterAddresses: readonly string[];
   /**
-   * Runs it. The arrays in the result are valid until its next run.
+   * Runs it. The arrays in the result belong to the caller.
    * @param inputs - by name; all of `inputNames`.
    * @param parameters - by address; all of `parameterAddresses`.
    */
@@ -81,7 +82,11 @@ export interface Device {
   readonly description: string;
   readonly threads: number;
   allocate(dtype: DType, shape: readonly number[]): DeviceArray;
+  /** An empty cache of keys or values, with room for at least `capacity` positions. */
+  createCache(shape: CacheShape, capacity: number): KeyValueCache;
   compile(outputs: ReadonlyMap<string, Tensor>, options?: CompileOptions): Promise<Program>;
+  /** Some rows of the first axis, in the given order, as a new array. */
+  selectRows(array: DeviceArray, rows: readonly number[]): DeviceArray;
   /** target += source, element by element. */
   accumulate(target: DeviceArray, source: DeviceArray): Promise<void>;
   /** The sum of the squares of all elements, in double precision. */

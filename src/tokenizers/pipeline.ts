@@ -149,7 +149,7 @@ interface EncodingState {
 function pushAddedToken(state: EncodingState, token: AddedToken, place: AlignedText): void {
   pushToken(state.encoding, {
     id: token.id,
-    token: token.content,
+    token: place.text,
     offset: placeOf(place),
     typeId: state.sequenceId,
     wordId: state.wordId++,

@@ -8,11 +8,14 @@ import { type JsonObject, readObject } from "./json.ts";
 import type { Model } from "./models/model.ts";
 import { readModel } from "./models/table.ts";
 import { readNormalizer } from "./normalizers/table.ts";
+import { type PaddingOptions, type PaddingToken, padAll } from "./padding.ts";
 import { Pipeline } from "./pipeline.ts";
-import type { PostProcessorStep } from "./post-processors/post-processor.ts";
+import { countAddedTokens, type PostProcessorStep } from "./post-processors/post-processor.ts";
 import { postProcess, postProcessIds } from "./post-processors/process.ts";
 import { readPostProcessor } from "./post-processors/table.ts";
 import { readPreTokenizer } from "./pre-tokenizers/table.ts";
+import { readSettings, type TokenizerSettings } from "./settings.ts";
+import { type TruncationOptions, truncate } from "./truncation.ts";
 
 /** How a text is encoded. */
 export interface EncodeOptions {
@@ -20,13 +23,21 @@ export interface EncodeOptions {
   pair?: string;
   /** Whether the tokenizer's template of special tokens is put around; default true. */
   addSpecialTokens?: boolean;
+  /** How long the result may be; default any length. What is cut off is in the encoding's `overflowing`. */
+  truncation?: TruncationOptions;
+}
+
+/** How several texts are encoded. */
+export interface EncodeBatchOptions extends Omit<EncodeOptions, "pair"> {
+  /** How the encodings are made equally long; default not at all. */
+  padding?: PaddingOptions;
 }
 
 /** How ids are turned back into text. */
 export interface DecodeOptions {
   /** Whether special tokens are left out; default false. */
   skipSpecialTokens?: boolean;
-  /** Whether spaces before punctuation and in contractions are taken away; default false. */
+  /** Whether spaces before punctuation and in contractions are taken away; default as the settings say. */
   cleanUpTokenizationSpaces?: boolean;
 }
 
@@ -40,14 +51,17 @@ export class Tokenizer {
   readonly #pipeline: Pipeline;
   readonly #postProcessor: readonly PostProcessorStep[];
   readonly #decoder: Decoder;
+  /** What the model folder says beside the stages. */
+  readonly settings: TokenizerSettings;
   readonly #addedById = new Map<number, AddedToken>();
   readonly #addedByContent = new Map<string, AddedToken>();
 
-  private constructor(json: JsonObject) {
+  private constructor(json: JsonObject, config: JsonObject) {
     const normalizer = json.normalizer ? readNormalizer(json.normalizer, "normalizer") : undefined;
     const addedTokens = readAddedTokens(json.added_tokens, "added_tokens");
     const preTokenizer = json.pre_tokenizer ? readPreTokenizer(json.pre_tokenizer, "pre_tokenizer") : [];
     this.#json = json;
+    this.settings = readSettings(json, config);
     this.#model = readModel(json.model, "model");
     this.#pipeline = new Pipeline({ normalizer, addedTokens, preTokenizer, model: this.#model });
     this.#postProcessor = json.post_processor ? readPostProcessor(json.post_processor, "post_processor") : [];
@@ -60,10 +74,12 @@ export class Tokenizer {
 
   /**
    * The tokenizer of a parsed `tokenizer.json`. The object is kept and must not be changed afterwards.
+   * The file's own truncation and padding are not applied: both are asked for when encoding.
+   * @param config - the parsed `tokenizer_config.json`, for the settings
    * @throws QkvError where a field is missing or wrong, or a stage has a type that is not supported
    */
-  static fromJson(json: unknown): Tokenizer {
-    return new Tokenizer(readObject(json, "tokenizer.json"));
+  static fromJson(json: unknown, config: unknown = {}): Tokenizer {
+    return new Tokenizer(readObject(json, "tokenizer.json"), readObject(config, "tokenizer_config.json"));
   }
 
   /** The content of a `tokenizer.json` from which the same tokenizer can be read. */
@@ -95,14 +111,43 @@ export class Tokenizer {
 
   /** The tokens of a text, or of two, with their places in it. */
   encode(text: string, options: EncodeOptions = {}): Encoding {
-    const { pair, addSpecialTokens = true } = options;
-    const first = this.#pipeline.encode(text, 0);
-    const second = pair === undefined ? undefined : this.#pipeline.encode(pair, 1);
+    const { pair, addSpecialTokens = true, truncation } = options;
+    let first = this.#pipeline.encode(text, 0);
+    let second = pair === undefined ? undefined : this.#pipeline.encode(pair, 1);
+    if (truncation !== undefined) {
+      const added = addSpecialTokens ? countAddedTokens(this.#postProcessor, second !== undefined) : 0;
+      const side = truncation.side ?? this.settings.truncationSide;
+      ({ first, second } = truncate(first, second, { ...truncation, side }, added));
+    }
     return postProcess(this.#postProcessor, first, second, addSpecialTokens);
+  }
+
+  /** The tokens of several texts, or pairs of texts, each as `encode` gives them, padded if asked for. */
+  encodeBatch(
+    texts: readonly (string | readonly [first: string, second: string])[],
+    options: EncodeBatchOptions = {},
+  ): Encoding[] {
+    const { padding, ...encodeOptions } = options;
+    const encodings = texts.map((text) =>
+      typeof text === "string"
+        ? this.encode(text, encodeOptions)
+        : this.encode(text[0], { ...encodeOptions, pair: text[1] }),
+    );
+    if (padding === undefined) return encodings;
+    return padAll(encodings, padding, this.#paddingToken(padding.token), padding.side ?? this.settings.paddingSide);
+  }
+
+  #paddingToken(wanted: string | undefined): PaddingToken {
+    const token = wanted ?? this.settings.padToken ?? ["<pad>", "[PAD]"].find((name) => this.#addedByContent.has(name));
+    const id = token === undefined ? undefined : this.tokenToId(token);
+    if (token !== undefined && id !== undefined) return { token, id, typeId: 0 };
+    const got = token === undefined ? "no pad token in the tokenizer's files" : `"${token}"`;
+    throw new QkvError("option", `padding: needs a token of the vocabulary; got ${got}; name one as padding.token`);
   }
 
   /** The ids that `encode` gives, sooner. */
   encodeIds(text: string, options: EncodeOptions = {}): number[] {
+    if (options.truncation !== undefined) return this.encode(text, options).ids;
     const { pair, addSpecialTokens = true } = options;
     const first: number[] = [];
     this.#pipeline.ids(text, first);
@@ -119,7 +164,7 @@ export class Tokenizer {
    * @throws QkvError where an id is not in the vocabulary
    */
   decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
-    const { skipSpecialTokens = false, cleanUpTokenizationSpaces = false } = options;
+    const { skipSpecialTokens = false } = options;
     const tokens: string[] = [];
     for (const id of ids) {
       const added = this.#addedById.get(id);
@@ -135,6 +180,7 @@ export class Tokenizer {
       tokens.push(token);
     }
     const text = this.#decoder(tokens).join("");
-    return cleanUpTokenizationSpaces ? cleanUpSpaces(text) : text;
+    const cleansUp = options.cleanUpTokenizationSpaces ?? this.settings.cleanUpTokenizationSpaces;
+    return cleansUp ? cleanUpSpaces(text) : text;
   }
 }

@@ -36,7 +36,10 @@ describe.skipIf(!hasShared)(`correlations equal scipy${needsShared}`, () => {
   });
 });
 
-/** What is 0 but for the rounding of a sum depends on the order of its terms, which is not part of the definition. */
+/**
+ * What is 0 but for the rounding of a sum depends on the order of its terms, which is not part of the
+ * definition.
+ */
 function roundOff<Value extends Record<string, GoldenNumber>>(values: Value): Record<string, GoldenNumber> {
   const isNoise = (value: GoldenNumber) => typeof value === "number" && Math.abs(value) < 1e-15;
   return Object.fromEntries(

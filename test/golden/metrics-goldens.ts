@@ -22,8 +22,8 @@ export function isClose(actual: number, expected: GoldenNumber): boolean {
 }
 
 /**
- * The differences between a computed value and the expected one, each with its place. Numbers are close, or equal
- * where the place's last name is in `exact`; everything else is equal.
+ * The differences between a computed value and the expected one, each with its place. Numbers are close, or
+ * equal where the place's last name is in `exact`; everything else is equal.
  */
 export function differences(
   actual: unknown,

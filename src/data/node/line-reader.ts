@@ -7,7 +7,7 @@ import { fileError } from "../../util/node/file-error.ts";
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
-const blockBytes = 256 * 1024;
+const defaultBlockBytes = 256 * 1024;
 /** A line beyond this is a file without line breaks rather than a sentence. */
 const maxLineBytes = 64 * 1024 * 1024;
 
@@ -16,14 +16,14 @@ const maxLineBytes = 64 * 1024 * 1024;
  * A line ends at "\n" only; one "\r" before it is dropped, and so is a byte order mark at the start of the file.
  * Other characters that Unicode calls line breaks (U+2028, form feed ...) stay in the line, so that the line numbers
  * are those of `wc -l` and of editors. The last line needs no "\n". The file must be valid UTF-8.
- * Reading blocks the thread for a fraction of a millisecond per 256 KiB.
+ * Reading blocks the thread for a fraction of a millisecond per block.
  */
 export class LineReader {
   readonly path: string;
   /** The number of the line that `next` returned last, counted from 1; 0 before the first. */
   lineNumber = 0;
   #file: number | undefined;
-  #buffer = Buffer.allocUnsafe(blockBytes);
+  #buffer: Buffer;
   /** Bytes of the buffer that hold content; whole lines end at `#blockEnd`. */
   #filled = 0;
   #blockEnd = 0;
@@ -32,9 +32,13 @@ export class LineReader {
   #isFirstBlock = true;
   #isAtEnd = false;
 
-  /** @throws QkvError where the file is missing, may not be read, or is a folder */
-  constructor(path: string) {
+  /**
+   * @param blockBytes - how much is read at once, default 256 KiB; longer lines are read all the same
+   * @throws QkvError where the file is missing, may not be read, or is a folder
+   */
+  constructor(path: string, blockBytes = defaultBlockBytes) {
     this.path = path;
+    this.#buffer = Buffer.allocUnsafe(blockBytes);
     this.#file = openForReading(path);
   }
 
@@ -141,7 +145,7 @@ export function surveyTextFile(path: string): TextFileSurvey {
   const file = openForReading(path);
   try {
     const hash = createHash("sha256");
-    const buffer = Buffer.allocUnsafe(4 * blockBytes);
+    const buffer = Buffer.allocUnsafe(4 * defaultBlockBytes);
     let bytes = 0;
     let lines = 0;
     let lastByte = lineFeed;

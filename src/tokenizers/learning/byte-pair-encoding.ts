@@ -1,13 +1,9 @@
 import { QkvError } from "../../util/errors.ts";
 import { byteCharacters, toByteCharacters } from "../byte-level.ts";
-import { readNormalizer } from "../normalizers/table.ts";
-import { byteCharactersStep } from "../pre-tokenizers/byte-level.ts";
-import { cutIntoWords } from "../pre-tokenizers/pre-tokenizer.ts";
-import { readPreTokenizer } from "../pre-tokenizers/table.ts";
 import { Tokenizer } from "../tokenizer.ts";
 import { learnMerges } from "./merge-learner.ts";
 import { addedTokensJson, checkSpecialTokens, checkVocabSize, endTemplateJson, requireSpecial } from "./special-tokens.ts";
-import { countWords, type WordCounts } from "./words.ts";
+import { byCodePoint, charactersOf, countWords, type WordCounts } from "./words.ts";
 
 /** What texts are cut into before byte-pair encoding is learned and used. */
 export type BytePairWords = "byteLevel" | "metaspace" | "whitespace";
@@ -69,7 +65,7 @@ export async function learnBytePairEncoding(
     post_processor: options.template === "eos" ? endTemplateJson(specialTokens, where) : null,
   };
   const unknownToken = preTokenizer === "byteLevel" ? null : requireSpecial("<unk>", specialTokens, where);
-  const counts = await countLines(lines, frame);
+  const counts = await countWords(lines, frame);
   const { alphabet, symbolsOf, suffix } = alphabetOf(counts);
 
   const symbols = [...specialTokens, ...alphabet];
@@ -174,28 +170,3 @@ const wayOf: { readonly [Words in BytePairWords]: Way } = {
     },
   },
 };
-
-function countLines(
-  lines: Iterable<string> | AsyncIterable<string>,
-  frame: { normalizer: unknown; pre_tokenizer: unknown },
-): Promise<WordCounts> {
-  const normalizer = frame.normalizer ? readNormalizer(frame.normalizer, "normalizer") : undefined;
-  const steps = readPreTokenizer(frame.pre_tokenizer, "pre_tokenizer").filter(
-    (step) => step !== byteCharactersStep,
-  );
-  return countWords(lines, (line) => {
-    const text = normalizer?.normalize(line) ?? line;
-    return text.length === 0 ? [] : cutIntoWords(steps, text, true);
-  });
-}
-
-/** All characters of the words, by code point. */
-function charactersOf(counts: WordCounts): string[] {
-  const characters = new Set<string>();
-  for (const word of counts.keys()) for (const character of word) characters.add(character);
-  return [...characters].sort(byCodePoint);
-}
-
-function byCodePoint(one: string, other: string): number {
-  return one.codePointAt(0)! - other.codePointAt(0)!;
-}

@@ -2,6 +2,7 @@ import { QkvError } from "../../util/errors.ts";
 import { type JsonObject, readByType, readObject } from "../json.ts";
 import { readBytePairEncoding } from "./byte-pair-encoding.ts";
 import type { Model } from "./model.ts";
+import { readRenumbered } from "./renumbered.ts";
 import { readUnigram } from "./unigram.ts";
 import { readWordLevel } from "./word-level.ts";
 import { readWordPiece } from "./word-piece.ts";
@@ -11,6 +12,7 @@ type Reader = (object: JsonObject, place: string) => Model;
 /** How each type of model is read from JSON. */
 const models = {
   BPE: readBytePairEncoding,
+  Renumbered: readRenumbered,
   Unigram: readUnigram,
   WordLevel: readWordLevel,
   WordPiece: readWordPiece,

@@ -89,10 +89,12 @@ const joining =
 const longestGrapheme = 5;
 
 /**
- * SentencePiece's replacements, applied as Hugging Face's tokenizers apply them: to each grapheme of up to 5
- * bytes as a whole where its beginning has a replacement, else to each of its characters.
+ * SentencePiece's replacements.
+ * @param way - `graphemes`: as Hugging Face's tokenizers apply them, to each grapheme of up to 5 bytes as a whole
+ *   where its beginning has a replacement, else to each of its characters; `longest`: as SentencePiece does, at
+ *   each place the longest text that has a replacement
  */
-export function precompiledNormalizer(map: ReplacementMap): Normalizer {
+export function precompiledNormalizer(map: ReplacementMap, way: "graphemes" | "longest" = "graphemes"): Normalizer {
   let segmenter: Intl.Segmenter | undefined;
   const ascii = Array.from({ length: 128 }, (_, code) => {
     const character = String.fromCharCode(code);
@@ -119,7 +121,8 @@ export function precompiledNormalizer(map: ReplacementMap): Normalizer {
           const replacement = ascii[run.charCodeAt(0)]!;
           if (replacement === run) output.keep(start, start + 1);
           else if (replacement.length > 0) output.put(replacement, start);
-        } else if (run !== "\r\n" && !joining.test(run)) rewriteCharacters(run, start, output);
+        } else if (way === "longest") rewriteLongest(run, start, output, map);
+        else if (run !== "\r\n" && !joining.test(run)) rewriteCharacters(run, start, output);
         else {
           segmenter ??= new Intl.Segmenter("und", { granularity: "grapheme" });
           for (const { segment, index } of segmenter.segment(run)) {
@@ -133,6 +136,35 @@ export function precompiledNormalizer(map: ReplacementMap): Normalizer {
     },
     (text) => (isPlainAscii(text) ? text : undefined),
   );
+}
+
+/** At each place the longest text that has a replacement; what has none stays. */
+function rewriteLongest(run: string, start: number, output: RewriteOutput, map: ReplacementMap): void {
+  for (let unit = 0; unit < run.length; ) {
+    const found = map.longestPrefix(encoder.encode(run.slice(unit, unit + longestReplaced)));
+    let next = unit + (isSurrogatePair(run, unit) ? 2 : 1);
+    if (found === undefined) output.keep(start + unit, start + next);
+    else {
+      next = unit + unitsOfBytes(run, unit, found.length);
+      putAligned(run.slice(unit, next), found.replacement, start + unit, output);
+    }
+    unit = next;
+  }
+}
+
+/** No replaced text of SentencePiece's rules is longer than this many units. */
+const longestReplaced = 32;
+
+/** How many UTF-16 units from `start` on have so many UTF-8 bytes. */
+function unitsOfBytes(text: string, start: number, bytes: number): number {
+  let left = bytes;
+  let unit = start;
+  while (left > 0) {
+    const code = text.codePointAt(unit) ?? 0;
+    left -= code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    unit += code < 0x10000 ? 1 : 2;
+  }
+  return unit - start;
 }
 
 function putReplacement(character: string, start: number, output: RewriteOutput, map: ReplacementMap): void {

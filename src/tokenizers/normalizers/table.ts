@@ -34,7 +34,10 @@ const normalizers = {
     const field = `${place}.precompiled_charsmap`;
     const text = readString(object, "precompiled_charsmap", place, "");
     if (text.length === 0) return normalizerSequence([]);
-    return precompiledNormalizer(new ReplacementMap(decodeBase64(text, field), field));
+    const map = new ReplacementMap(decodeBase64(text, field), field);
+    // Not a field of Hugging Face's: SentencePiece's own files ask for SentencePiece's own way.
+    const isLongest = readBoolean(object, "longest_match", place, false);
+    return precompiledNormalizer(map, isLongest ? "longest" : "graphemes");
   },
   Prepend: (object, place) => prependNormalizer(readString(object, "prepend", place)),
   Replace: (object, place) =>

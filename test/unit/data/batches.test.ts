@@ -7,7 +7,9 @@ import { RandomStream, randomKey } from "../../../src/util/random.ts";
 /** A corpus of the given lengths, whose tokens are all 7. */
 function corpusOfLengths(lengths: readonly (readonly [source: number, target: number])[]) {
   const tokens = (count: number): number[] => new Array<number>(count).fill(7);
-  return parallelCorpusOf(lengths.map(([source, target]) => ({ source: tokens(source), target: tokens(target) })));
+  return parallelCorpusOf(
+    lengths.map(([source, target]) => ({ source: tokens(source), target: tokens(target) })),
+  );
 }
 
 function randomCorpus(pairs: number, seed: number) {
@@ -53,7 +55,9 @@ describe("epochBatches", () => {
 
   test("long and short batches come mixed", () => {
     const batches = epochBatches(corpus, { ...options, epoch: 0 });
-    const widths = Array.from({ length: batches.length }, (_, batch) => corpus.sourceLength(batches.pairs(batch)[0]!));
+    const widths = Array.from({ length: batches.length }, (_, batch) =>
+      corpus.sourceLength(batches.pairs(batch)[0]!),
+    );
     const half = widths.length / 2;
     const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
     expect(Math.abs(mean(widths.slice(0, half)) - mean(widths.slice(half)))).toBeLessThan(5);
@@ -80,9 +84,12 @@ describe("epochBatches", () => {
 
   test("a pair that no batch can hold, limits out of range", () => {
     const one = corpusOfLengths([[3, 9]]);
-    const errorOf = (more: object) => () => epochBatches(one, { tokensPerBatch: 10, seed: 0, epoch: 0, ...more });
+    const errorOf = (more: object) => () =>
+      epochBatches(one, { tokensPerBatch: 10, seed: 0, epoch: 0, ...more });
     expect(errorOf({})).not.toThrow();
-    expect(errorOf({ tokensPerBatch: 9 })).toThrowErrorMatchingInlineSnapshot();
+    expect(errorOf({ tokensPerBatch: 9 })).toThrowErrorMatchingInlineSnapshot(
+      `[QkvError: batches: tokensPerBatch must hold the longest pair, end marks and padding included; got 9, but pair 0 takes 10; raise it or leave out longer pairs (maxLength)]`,
+    );
     expect(errorOf({ maxSentences: 0 })).toThrow(/maxSentences must be a whole number, 1 or more; got 0/);
     expect(errorOf({ lengthMultiple: 1.5 })).toThrow(/lengthMultiple must be/);
     expect(errorOf({ tokensPerBatch: Number.NaN })).toThrow(/tokensPerBatch must be/);
@@ -107,6 +114,8 @@ describe("batchesFrom", () => {
 
   test("a position beyond the epoch", () => {
     const start = { epoch: 2, batch: 999 };
-    expect(() => batchesFrom(corpus, options, start).next()).toThrow(/within epoch 2, which has \d+ batches; got batch 999/);
+    expect(() => batchesFrom(corpus, options, start).next()).toThrow(
+      /within epoch 2, which has \d+ batches; got batch 999/,
+    );
   });
 });

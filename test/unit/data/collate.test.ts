@@ -38,11 +38,15 @@ test("appends an end mark to the source and rounds the widths up", () => {
 test("a second end mark is an error", () => {
   const marked = parallelCorpusOf([{ source: [10, 2], target: [20, 2] }]);
   const unmarkedTarget = parallelCorpusOf([{ source: [10, 2], target: [20] }]);
-  expect(() => collate(marked, [0], ids)).toThrow(/a target that gets an end mark must not have one; got pair 0/);
+  expect(() => collate(marked, [0], ids)).toThrow(
+    /a target that gets an end mark must not have one; got pair 0/,
+  );
   expect(() => collate(unmarkedTarget, [0], { ...ids, appendEos: true })).toThrow(/leave appendEos out/);
   expect(collate(unmarkedTarget, [0], ids).source).toEqual(Int32Array.of(10, 2));
 });
 
 test("a corpus in memory refuses what is no token id", () => {
-  expect(() => parallelCorpusOf([{ source: [1, -1], target: [] }])).toThrow(/pair 0: .* got -1 at position 1/);
+  expect(() => parallelCorpusOf([{ source: [1, -1], target: [] }])).toThrow(
+    /pair 0: .* got -1 at position 1/,
+  );
 });

@@ -15,7 +15,9 @@ describe("normaliseSentence", () => {
     ["schon", "schön"],
     ["2", "3"],
     ["he", "she"],
-  ])("%s differs from %s", (left, right) => expect(normaliseSentence(left)).not.toBe(normaliseSentence(right)));
+  ])("%s differs from %s", (left, right) =>
+    expect(normaliseSentence(left)).not.toBe(normaliseSentence(right)),
+  );
 });
 
 test("groupPairs joins pairs along chains of shared sentences", () => {
@@ -60,7 +62,9 @@ describe("splitPairs", () => {
   });
 
   test("numbers that cannot be met", () => {
-    expect(() => splitPairs(sources, targets, { ...options, test: 51 })).toThrowErrorMatchingInlineSnapshot();
+    expect(() => splitPairs(sources, targets, { ...options, test: 51 })).toThrowErrorMatchingInlineSnapshot(
+      `[QkvError: split: test asks for 51 pairs that share no sentence with the other parts; got 50 from 150 pairs in 25 groups; ask for fewer]`,
+    );
     expect(() => splitPairs(sources, targets, { ...options, test: 7 })).toThrow(/asks for 7 pairs/);
     expect(() => splitPairs(sources, targets, { ...options, test: -1 })).toThrow(/0 or more; got -1/);
   });

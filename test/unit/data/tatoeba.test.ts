@@ -29,7 +29,10 @@ describe.skipIf(!hasShared)(`the split of the Tatoeba recipe${needsShared}`, () 
 
   test("is the committed one, and training shares no sentence with what is held out", () => {
     const lines = [...readLines(pairsFile)];
-    expect(surveyTextFile(pairsFile)).toMatchObject({ lines: testIds.file.lines, sha256: testIds.file.sha256 });
+    expect(surveyTextFile(pairsFile)).toMatchObject({
+      lines: testIds.file.lines,
+      sha256: testIds.file.sha256,
+    });
     const split = splitTatoeba(lines);
     expect(testIds.seed).toBe(tatoebaSplitOptions.seed);
     expect([...split.test]).toEqual(testIds.test);
@@ -38,12 +41,7 @@ describe.skipIf(!hasShared)(`the split of the Tatoeba recipe${needsShared}`, () 
 
     // Written apart from the code under test: case, punctuation and runs of white space ignored.
     const plain = (sentence: string): string =>
-      sentence
-        .normalize("NFC")
-        .toLowerCase()
-        .replace(/\p{P}/gu, "")
-        .replace(/\s+/gu, " ")
-        .trim();
+      sentence.normalize("NFC").toLowerCase().replace(/\p{P}/gu, "").replace(/\s+/gu, " ").trim();
     for (const column of [0, 1]) {
       const sentences = (numbers: Iterable<number>): string[] =>
         Array.from(numbers, (number) => plain(lines[number - 1]!.split("\t")[column]!));

@@ -82,7 +82,9 @@ describe("fetchDataset", () => {
 
   test("goes on where a broken connection left off", async () => {
     answers = [breakOff];
-    expect(await failure("corpus", options())).toMatchInlineSnapshot();
+    expect(await failure("corpus", options())).toMatchInlineSnapshot(
+      `"http://127.0.0.1:PORT/corpus: the connection broke off after 100000 of 300000 bytes; run it again to go on from there"`,
+    );
     expect(readdirSync(folder)).toEqual(["corpus.txt.download"]);
     expect((await fetchDataset("corpus", options())).downloadedBytes).toBe(200_000);
     expect(ranges).toEqual([undefined, "bytes=100000-"]);
@@ -106,7 +108,9 @@ describe("fetchDataset", () => {
 
   test("a wrong beginning is found by the checksum and thrown away", async () => {
     writeFileSync(join(folder, "corpus.txt.download"), "wrong");
-    expect(await failure("corpus", options())).toMatch(/the content must have the SHA-256 .*; got .*; run it again/);
+    expect(await failure("corpus", options())).toMatch(
+      /the content must have the SHA-256 .*; got .*; run it again/,
+    );
     expect(readdirSync(folder)).toEqual([]);
     await fetchDataset("corpus", options());
   });
@@ -126,17 +130,23 @@ describe("fetchDataset", () => {
   });
 
   test("an unknown name, a refusal, no server, a file in the way", async () => {
-    expect(await failure("corpsu", options())).toMatchInlineSnapshot();
+    expect(await failure("corpsu", options())).toMatchInlineSnapshot(
+      `"data get: the corpus must be one of corpus; got "corpsu" (did you mean "corpus"?)"`,
+    );
     expect(await failure("toString", options())).toMatch(/must be one of corpus/);
     answers = [(_, response) => response.writeHead(404).end()];
-    expect(await failure("corpus", options())).toMatchInlineSnapshot();
+    expect(await failure("corpus", options())).toMatchInlineSnapshot(
+      `"http://127.0.0.1:PORT/corpus: the server must send the file; got 404 Not Found; try again later"`,
+    );
     writeFileSync(join(folder, "corpus.txt"), "mine");
     expect(await failure("corpus", options())).toMatch(/^corpus.txt: another file is in the way/);
     expect(readFileSync(join(folder, "corpus.txt"), "utf8")).toBe("mine");
     rmSync(join(folder, "corpus.txt"));
     const given = options();
     await new Promise((resolve) => server.close(resolve));
-    expect(await failure("corpus", given)).toMatchInlineSnapshot();
+    expect(await failure("corpus", given)).toMatchInlineSnapshot(
+      `"http://127.0.0.1:PORT/corpus: the server cannot be reached (ECONNREFUSED); check the connection and run it again"`,
+    );
     server.listen(0);
   });
 
@@ -144,7 +154,9 @@ describe("fetchDataset", () => {
     const stop = new AbortController();
     answers = [(_, response) => void response.write(content.subarray(0, 1000))];
     const given = options({ signal: stop.signal, onProgress: () => stop.abort() });
-    expect(await failure("corpus", given)).toBe("corpus.txt: the download was stopped; run it again to go on");
+    expect(await failure("corpus", given)).toBe(
+      "corpus.txt: the download was stopped; run it again to go on",
+    );
     expect((await fetchDataset("corpus", options())).downloadedBytes).toBe(299_000);
   });
 });

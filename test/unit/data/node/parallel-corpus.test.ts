@@ -113,8 +113,15 @@ describe("prepareParallelCorpus", () => {
       "8 emptySource",
       "9 emptySource",
     ]);
-    expect(report.firstSkippedLines[3]).toEqual({ line: 5, reason: "tooLong", sourceTokens: 4, targetTokens: 4 });
-    expect(describeCorpusReport(report)).toMatchInlineSnapshot(`"2 pairs (3 source tokens, 2 target tokens); left out: 4 with an empty source, 1 with an empty target, 1 longer than 3 tokens, 1 with one side more than 2 times as long as the other (lines 2, 3, 4, 5, 6, 8, 9)"`);
+    expect(report.firstSkippedLines[3]).toEqual({
+      line: 5,
+      reason: "tooLong",
+      sourceTokens: 4,
+      targetTokens: 4,
+    });
+    expect(describeCorpusReport(report)).toMatchInlineSnapshot(
+      `"2 pairs (3 source tokens, 2 target tokens); left out: 4 with an empty source, 1 with an empty target, 1 longer than 3 tokens, 1 with one side more than 2 times as long as the other (lines 2, 3, 4, 5, 6, 8, 9)"`,
+    );
     expect(progress.at(-1)).toEqual({ lines: 9, totalLines: 9 });
   });
 
@@ -160,29 +167,41 @@ describe("prepareParallelCorpus", () => {
   });
 
   test("unequal numbers of lines: both figures", async () => {
-    expect(await failure(optionsFor("1\n2\n3\n", "1\n2"))).toMatchInlineSnapshot(`"source.txt and target.txt: parallel files must have the same number of lines; got 3 and 2; give each line its translation at the same line of the other file"`);
+    expect(await failure(optionsFor("1\n2\n3\n", "1\n2"))).toMatchInlineSnapshot(
+      `"source.txt and target.txt: parallel files must have the same number of lines; got 3 and 2; give each line its translation at the same line of the other file"`,
+    );
   });
 
   test("empty files, and files of which nothing is left", async () => {
-    expect(await failure(optionsFor("", ""))).toMatchInlineSnapshot(`"source.txt and target.txt: must hold one sentence a line; got empty files; check the paths"`);
-    expect(await failure(optionsFor("1 2 3\n\n", "1 2 3\n1\n", { maxLength: 2 }))).toMatchInlineSnapshot(`"source.txt and target.txt: at least one pair must be left for training; got 0 pairs (0 source tokens, 0 target tokens); left out: 1 with an empty source, 1 longer than 2 tokens (lines 1, 2); check the files and the limits"`);
+    expect(await failure(optionsFor("", ""))).toMatchInlineSnapshot(
+      `"source.txt and target.txt: must hold one sentence a line; got empty files; check the paths"`,
+    );
+    expect(await failure(optionsFor("1 2 3\n\n", "1 2 3\n1\n", { maxLength: 2 }))).toMatchInlineSnapshot(
+      `"source.txt and target.txt: at least one pair must be left for training; got 0 pairs (0 source tokens, 0 target tokens); left out: 1 with an empty source, 1 longer than 2 tokens (lines 1, 2); check the files and the limits"`,
+    );
   });
 
   test("invalid UTF-8, missing files, folders", async () => {
     const latin = Buffer.from([0x31, 0x0a, 0xfc, 0x0a]);
     expect(await failure(optionsFor(latin, "1\n2\n"))).toMatch(/^source.txt: line 2: not valid UTF-8/);
     const options = optionsFor("1\n", "1\n");
-    expect(await failure({ ...options, targetFile: path("none") })).toMatch(/^none: cannot read; there is no/);
+    expect(await failure({ ...options, targetFile: path("none") })).toMatch(
+      /^none: cannot read; there is no/,
+    );
     expect(await failure({ ...options, sourceFile: folder })).toMatch(/it is a folder/);
     expect(await failure({ ...options, folder: path("source.txt") })).toMatch(/^source.txt: /);
   });
 
   test("ids that do not fit the vocabulary, options out of range", async () => {
     const options = optionsFor("1\n100\n", "1\n1\n");
-    expect(await failure(options)).toMatchInlineSnapshot(`"source.txt: line 2: token ids must be whole numbers from 0 to 99; got 100; check that the tokenizer and the vocabulary size belong together"`);
+    expect(await failure(options)).toMatchInlineSnapshot(
+      `"source.txt: line 2: token ids must be whole numbers from 0 to 99; got 100; check that the tokenizer and the vocabulary size belong together"`,
+    );
     expect(await failure({ ...options, encodeSource: () => [-1] })).toMatch(/from 0 to 99; got -1/);
     expect(await failure({ ...options, encodeSource: () => [1.5] })).toMatch(/from 0 to 99; got 1.5/);
-    expect(await failure({ ...options, maxLength: 0 })).toMatch(/maxLength: must be 1 to 65535 tokens; got 0/);
+    expect(await failure({ ...options, maxLength: 0 })).toMatch(
+      /maxLength: must be 1 to 65535 tokens; got 0/,
+    );
     expect(await failure({ ...options, maxLength: 65_536 })).toMatch(/got 65536/);
     expect(await failure({ ...options, maxLengthRatio: 0.5 })).toMatch(/maxLengthRatio: must be 1 or more/);
     expect(await failure({ ...options, targetVocabSize: 0 })).toMatch(/targetVocabSize: /);
@@ -191,7 +210,9 @@ describe("prepareParallelCorpus", () => {
   test("never replaces a folder that holds other files", async () => {
     mkdirSync(path("corpus"));
     writeFileSync(path("corpus/thesis.txt"), "five years of work");
-    expect(await failure(optionsFor("1\n", "1\n"))).toMatchInlineSnapshot(`"corpus: a prepared corpus needs a folder of its own; got one that holds thesis.txt; name a folder that is new or empty"`);
+    expect(await failure(optionsFor("1\n", "1\n"))).toMatchInlineSnapshot(
+      `"corpus: a prepared corpus needs a folder of its own; got one that holds thesis.txt; name a folder that is new or empty"`,
+    );
     expect(readFileSync(path("corpus/thesis.txt"), "utf8")).toBe("five years of work");
   });
 
@@ -211,7 +232,10 @@ describe("prepareParallelCorpus", () => {
       while (performance.now() < until);
       return words(line);
     };
-    const options = optionsFor("1\n".repeat(10_000), "1\n".repeat(10_000), { encodeSource, signal: stop.signal });
+    const options = optionsFor("1\n".repeat(10_000), "1\n".repeat(10_000), {
+      encodeSource,
+      signal: stop.signal,
+    });
     setTimeout(() => stop.abort(), 50);
     expect(await failure(options)).toBe("corpus: preparing the corpus was stopped; nothing was written");
   });
@@ -219,14 +243,38 @@ describe("prepareParallelCorpus", () => {
 
 describe("openParallelCorpus", () => {
   const damages: [string, (name: string) => void, RegExp][] = [
-    ["no folder", (name) => rmSync(name, { recursive: true }), /header.json: cannot read the prepared corpus; there is/],
-    ["no header", (name) => rmSync(join(name, "header.json")), /header.json: cannot read the prepared corpus/],
+    [
+      "no folder",
+      (name) => rmSync(name, { recursive: true }),
+      /header.json: cannot read the prepared corpus; there is/,
+    ],
+    [
+      "no header",
+      (name) => rmSync(join(name, "header.json")),
+      /header.json: cannot read the prepared corpus/,
+    ],
     ["a cut header", (name) => truncateSync(join(name, "header.json"), 40), /header.json: .* JSON text/],
     ["another header", (name) => writeFileSync(join(name, "header.json"), "{}"), /header.json: .*format/],
-    ["a missing file", (name) => rmSync(join(name, "target.tokens")), /target.tokens: cannot read the prepared/],
-    ["a cut file", (name) => truncateSync(join(name, "source.lengths"), 2), /source.lengths: .* 4 bytes here; got 2;/],
-    ["altered tokens", (name) => writeFileSync(join(name, "source.tokens"), "abcd"), /source.tokens: .* CRC-32/],
-    ["altered lengths", (name) => writeFileSync(join(name, "target.lengths"), "abcd"), /target.lengths: .* CRC-32/],
+    [
+      "a missing file",
+      (name) => rmSync(join(name, "target.tokens")),
+      /target.tokens: cannot read the prepared/,
+    ],
+    [
+      "a cut file",
+      (name) => truncateSync(join(name, "source.lengths"), 2),
+      /source.lengths: .* 4 bytes here; got 2;/,
+    ],
+    [
+      "altered tokens",
+      (name) => writeFileSync(join(name, "source.tokens"), "abcd"),
+      /source.tokens: .* CRC-32/,
+    ],
+    [
+      "altered lengths",
+      (name) => writeFileSync(join(name, "target.lengths"), "abcd"),
+      /target.lengths: .* CRC-32/,
+    ],
   ];
 
   test.each(damages)("%s", async (_, damage, message) => {

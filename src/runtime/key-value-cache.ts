@@ -1,0 +1,126 @@
+import type { DeviceArray } from "./device.ts";
+
+/** How a cache of keys or values is laid out: [batch, head, beam, capacity, headDim]. */
+export interface CacheShape {
+  readonly batch: number;
+  readonly heads: number;
+  readonly beams: number;
+  readonly headDim: number;
+}
+
+/**
+ * The keys (or values) of the positions that were generated so far, for a batch of sequences with several
+ * hypotheses each. Its capacity doubles when it is full; the unused end must be masked.
+ */
+export interface KeyValueCache {
+  readonly capacity: number;
+  /** What a program is fed. */
+  readonly array: DeviceArray;
+  /** Writes the keys of one new position. @param rows - [batch, head, beam, headDim] */
+  append(rows: DeviceArray, position: number): void;
+  /** Hypothesis i of a sequence goes on from its hypothesis parents[i]. Only rows that change are moved. @param parents - [batch · beam] */
+  reorder(parents: Int32Array, length: number): void;
+  /** Keeps only these sequences of the batch, in this (ascending) order. */
+  select(sequences: readonly number[]): void;
+}
+
+/** A cache in this process's memory. */
+export class HostKeyValueCache implements KeyValueCache {
+  readonly #makeArray: (shape: readonly number[], data: Float32Array) => DeviceArray;
+  #shape: CacheShape;
+  #capacity: number;
+  #data: Float32Array;
+  #array: DeviceArray;
+
+  constructor(
+    shape: CacheShape,
+    capacity: number,
+    makeArray: (shape: readonly number[], data: Float32Array) => DeviceArray,
+  ) {
+    this.#makeArray = makeArray;
+    this.#shape = shape;
+    this.#capacity = capacity;
+    this.#data = new Float32Array(rowCount(shape) * capacity * shape.headDim);
+    this.#array = this.#wrap();
+  }
+
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  get array(): DeviceArray {
+    return this.#array;
+  }
+
+  append(rows: DeviceArray, position: number): void {
+    while (position >= this.#capacity) this.#grow();
+    const { headDim } = this.#shape;
+    const stride = this.#capacity * headDim;
+    const from = hostData(rows);
+    const to = this.#data;
+    let source = 0;
+    for (let start = position * headDim; start < to.length; start += stride) {
+      for (let index = 0; index < headDim; index++) to[start + index] = from[source++]!;
+    }
+  }
+
+  reorder(parents: Int32Array, length: number): void {
+    const { batch, heads, beams, headDim } = this.#shape;
+    const stride = this.#capacity * headDim;
+    const used = length * headDim;
+    for (let sequence = 0; sequence < batch; sequence++) {
+      const wanted = parents.subarray(sequence * beams, (sequence + 1) * beams);
+      if (wanted.every((parent, beam) => parent === beam)) continue;
+      for (let head = 0; head < heads; head++) {
+        const first = (sequence * heads + head) * beams * stride;
+        // A row that another still needs must be saved before it is overwritten.
+        const saved = new Map<number, Float32Array>();
+        wanted.forEach((parent, beam) => {
+          if (parent !== beam && !saved.has(parent)) {
+            const start = first + parent * stride;
+            saved.set(parent, this.#data.slice(start, start + used));
+          }
+        });
+        wanted.forEach((parent, beam) => {
+          if (parent !== beam) this.#data.set(saved.get(parent)!, first + beam * stride);
+        });
+      }
+    }
+  }
+
+  select(sequences: readonly number[]): void {
+    const { heads, beams, headDim } = this.#shape;
+    const size = heads * beams * this.#capacity * headDim;
+    sequences.forEach((sequence, place) => {
+      if (sequence !== place) this.#data.copyWithin(place * size, sequence * size, (sequence + 1) * size);
+    });
+    this.#shape = { ...this.#shape, batch: sequences.length };
+    this.#data = this.#data.subarray(0, sequences.length * size);
+    this.#array = this.#wrap();
+  }
+
+  #grow(): void {
+    const { headDim } = this.#shape;
+    const oldStride = this.#capacity * headDim;
+    const grown = new Float32Array(this.#data.length * 2);
+    for (let row = 0; row < rowCount(this.#shape); row++) {
+      grown.set(this.#data.subarray(row * oldStride, (row + 1) * oldStride), row * oldStride * 2);
+    }
+    this.#data = grown;
+    this.#capacity *= 2;
+    this.#array = this.#wrap();
+  }
+
+  #wrap(): DeviceArray {
+    const { batch, heads, beams, headDim } = this.#shape;
+    return this.#makeArray([batch, heads, beams, this.#capacity, headDim], this.#data);
+  }
+}
+
+function rowCount({ batch, heads, beams }: CacheShape): number {
+  return batch * heads * beams;
+}
+
+function hostData(array: DeviceArray): Float32Array {
+  return (array as DeviceArray & { readonly data: Float32Array }).data;
+}

@@ -1,0 +1,221 @@
+import { gradients } from "../autodiff/gradients.ts";
+import { recordAddresses } from "../graph/scope.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import {
+  initialValues,
+  listParameters,
+  type MapLeaves,
+  mapParameters,
+  parameterTensors,
+  shapeOf,
+} from "../nn/parameters.ts";
+import type { Device, DeviceArray, Feed, HostArray, Program } from "../runtime/device.ts";
+import { QkvError } from "../util/errors.ts";
+
+/** What is learned: parameters, and a loss written down for them. */
+export interface Objective<Tree, Batch> {
+  /** The tree of parameter specifications. */
+  readonly parameters: Tree;
+  /** Builds the loss: a scalar, summed over everything that counts. */
+  loss(parameters: MapLeaves<Tree, Tensor>): Tensor;
+  /** What the loss's inputs are fed for a batch. */
+  feeds(batch: Batch): Readonly<Record<string, Feed>>;
+  /** How many things the loss of a batch sums over: the gradient is divided by it. */
+  count(batch: Batch): number;
+}
+
+export interface LearnerOptions {
+  readonly seed: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** AdamW where above 0, else Adam. */
+  readonly weightDecay: number;
+  /** The gradient is scaled down to this norm where it is longer; 0 = never. */
+  readonly maxGradientNorm: number;
+}
+
+export interface StepResult {
+  /** The mean loss of one thing that counts (a token, say), in nats. */
+  readonly loss: number;
+  /** Before clipping. */
+  readonly gradientNorm: number;
+  readonly count: number;
+}
+
+/**
+ * A model while it is learned: its parameters, what Adam remembers of each, and the compiled gradient.
+ * A step is a pure function of these, the batches, the seed and the number of the step.
+ */
+export class Learner<Tree, Batch> {
+  readonly parameters = new Map<string, DeviceArray>();
+  readonly firstMoments = new Map<string, DeviceArray>();
+  readonly secondMoments = new Map<string, DeviceArray>();
+  /** How many updates were made. */
+  step = 0;
+  readonly #device: Device;
+  readonly #objective: Objective<Tree, Batch>;
+  readonly #options: LearnerOptions;
+  readonly #program: Program;
+  readonly #sums = new Map<string, DeviceArray>();
+
+  private constructor(
+    device: Device,
+    objective: Objective<Tree, Batch>,
+    options: LearnerOptions,
+    program: Program,
+  ) {
+    this.#device = device;
+    this.#objective = objective;
+    this.#options = options;
+    this.#program = program;
+    for (const [address, spec] of listParameters(objective.parameters)) {
+      const shape = shapeOf(spec);
+      this.parameters.set(address, device.allocate("float32", shape));
+      this.firstMoments.set(address, device.allocate("float32", shape));
+      this.secondMoments.set(address, device.allocate("float32", shape));
+    }
+  }
+
+  /** Compiles the gradient and gives the parameters their first values. */
+  static async create<Tree, Batch>(
+    device: Device,
+    objective: Objective<Tree, Batch>,
+    options: LearnerOptions,
+  ): Promise<Learner<Tree, Batch>> {
+    const program = await device.compile(gradientOutputs(objective));
+    const learner = new Learner(device, objective, options, program);
+    for (const [address, spec] of listParameters(objective.parameters)) {
+      await learner.parameters.get(address)!.write(initialValues(spec, address, options.seed));
+    }
+    return learner;
+  }
+
+  get parameterCount(): number {
+    let count = 0;
+    for (const { shape } of this.parameters.values()) count += shape.reduce((left, right) => left * right, 1);
+    return count;
+  }
+
+  /** Makes one update from the gradients of one or more batches together. */
+  async update(batches: readonly Batch[], learningRate: number): Promise<StepResult> {
+    const { seed, maxGradientNorm, beta1, beta2, epsilon, weightDecay } = this.#options;
+    const step = this.step + 1;
+    let lossSum = 0;
+    let count = 0;
+    let flows = new Map<string, DeviceArray>();
+    for (const [index, batch] of batches.entries()) {
+      // Each batch of an update has masks of its own.
+      const randomness = { seed, step: step * batches.length + index };
+      const results = await this.#program.run(this.#objective.feeds(batch), this.parameters, randomness);
+      lossSum += (await results.get(lossName)!.read())[0]!;
+      count += this.#objective.count(batch);
+      results.delete(lossName);
+      if (batches.length === 1) flows = results;
+      else flows = await this.#addUp(results, index === 0);
+    }
+    const loss = lossSum / count;
+    const gradientNorm = Math.sqrt(await this.#device.sumOfSquares([...flows.values()])) / count;
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+      throw await this.#explainDivergence(batches, step, loss, gradientNorm);
+    }
+    const clip = maxGradientNorm > 0 ? Math.min(1, maxGradientNorm / (gradientNorm + 1e-6)) : 1;
+    const update = { step, learningRate, beta1, beta2, epsilon, weightDecay, gradientScale: clip / count };
+    for (const [address, gradient] of flows) {
+      const parameter = this.parameters.get(address)!;
+      const firstMoment = this.firstMoments.get(address)!;
+      const secondMoment = this.secondMoments.get(address)!;
+      await this.#device.adam({ parameter, gradient, firstMoment, secondMoment }, update);
+    }
+    this.step = step;
+    return { loss, gradientNorm, count };
+  }
+
+  async #addUp(results: Map<string, DeviceArray>, first: boolean): Promise<Map<string, DeviceArray>> {
+    for (const [address, gradient] of results) {
+      const sum = this.#sums.get(address) ?? this.#device.allocate("float32", gradient.shape);
+      this.#sums.set(address, sum);
+      if (first) await sum.write(await gradient.read());
+      else await this.#device.accumulate(sum, gradient);
+    }
+    return this.#sums;
+  }
+
+  /** Runs the step again with every address as an output and names the first that is not finite. */
+  async #explainDivergence(
+    batches: readonly Batch[],
+    step: number,
+    loss: number,
+    norm: number,
+  ): Promise<QkvError> {
+    const objective = this.#objective;
+    const { result, addresses } = recordAddresses(() =>
+      objective.loss(parameterTensors(objective.parameters)),
+    );
+    const wanted = new Map([...addresses].filter(([, tensor]) => tensor.dtype === "float32"));
+    wanted.set(lossName, result);
+    const program = await this.#device.compile(wanted);
+    const what = `training: step ${step} gave loss ${loss} and gradient norm ${norm}`;
+    const wayOut =
+      "the last checkpoint is unharmed; lower the learning rate, lengthen the warm-up or clip the gradient";
+    for (const [address, parameter] of this.parameters) {
+      if (!allFinite(await parameter.read()))
+        return diverged(`${what}; the parameter ${address} was not finite before; ${wayOut}`);
+    }
+    for (const [index, batch] of batches.entries()) {
+      const randomness = { seed: this.#options.seed, step: step * batches.length + index };
+      const values = await program.run(objective.feeds(batch), this.parameters, randomness);
+      for (const [address, value] of values) {
+        if (!allFinite(await value.read())) {
+          await program.dispose();
+          return diverged(`${what}; the first value that is not finite is ${address}; ${wayOut}`);
+        }
+      }
+    }
+    await program.dispose();
+    return diverged(
+      `${what}; every value of the forward pass is finite, so it arose in the gradient; ${wayOut}`,
+    );
+  }
+
+  async dispose(): Promise<void> {
+    await this.#program.dispose();
+  }
+}
+
+const lossName = "(loss)";
+
+function diverged(message: string): QkvError {
+  return new QkvError("diverged", message);
+}
+
+function allFinite(values: HostArray): boolean {
+  return values.every((value) => Number.isFinite(value));
+}
+
+/** The loss and its gradient at every parameter, by address. */
+export function gradientOutputs<Tree, Batch>(objective: Objective<Tree, Batch>): Map<string, Tensor> {
+  const leaves = new Map<string, Tensor>();
+  const tensors = parameterTensors(objective.parameters);
+  collectLeaves(objective.parameters, tensors, leaves);
+  const loss = objective.loss(tensors);
+  const flows = gradients(loss, [...leaves.values()]);
+  const outputs = new Map([[lossName, loss]]);
+  [...leaves.keys()].forEach((address, index) => {
+    const flow = flows[index];
+    if (flow === undefined)
+      throw new QkvError("internal", `training: no gradient reaches the parameter ${address}`);
+    outputs.set(address, flow);
+  });
+  return outputs;
+}
+
+/** The symbolic tensors of a bound tree by address. */
+function collectLeaves(specs: unknown, tensors: unknown, leaves: Map<string, Tensor>): void {
+  mapParameters(specs, (_, address) => {
+    const leaf = address
+      .split(".")
+      .reduce<unknown>((tree, key) => (tree as Record<string, unknown>)[key], tensors);
+    leaves.set(address, leaf as Tensor);
+  });
+}

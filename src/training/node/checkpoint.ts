@@ -1,0 +1,145 @@
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import type { DeviceArray } from "../../runtime/device.ts";
+import { QkvError } from "../../util/errors.ts";
+import {
+  createTemporaryFolder,
+  removeLeftovers,
+  replaceFolderAtomically,
+} from "../../util/node/atomic-file.ts";
+import { openCheckpoint } from "../../weights/node/checkpoint.ts";
+import { readFloat32Tensors, writeSafetensors } from "../../weights/node/safetensors-file.ts";
+import type { StoredTensor } from "../../weights/stored-tensor.ts";
+
+/** Where a training stands besides its arrays: together they are all that going on needs. */
+export const trainingStateSchema = z.object({
+  step: z.int().nonnegative(),
+  /** The batch that comes next. */
+  position: z.object({ epoch: z.int().nonnegative(), batch: z.int().nonnegative() }),
+  /** The best validation so far. */
+  best: z.object({ step: z.int(), value: z.number() }).nullable(),
+  /** Validations since then. */
+  validationsSinceBest: z.int().nonnegative(),
+  /** Target tokens learned from so far. */
+  tokens: z.number(),
+  /** Seconds of training so far, pauses left out. */
+  seconds: z.number(),
+  engine: z.string(),
+  threads: z.int(),
+  /** Tells the recipe, so that a changed one is noticed. */
+  recipe: z.string(),
+});
+export type TrainingState = z.infer<typeof trainingStateSchema>;
+
+/** The arrays of a learner. */
+export interface LearnedArrays {
+  readonly parameters: ReadonlyMap<string, DeviceArray>;
+  readonly firstMoments: ReadonlyMap<string, DeviceArray>;
+  readonly secondMoments: ReadonlyMap<string, DeviceArray>;
+}
+
+const folderOf = (directory: string, step: number): string => join(directory, "checkpoints", `step-${step}`);
+
+async function stored(
+  arrays: ReadonlyMap<string, DeviceArray>,
+  suffix = "",
+): Promise<Map<string, StoredTensor>> {
+  const tensors = new Map<string, StoredTensor>();
+  for (const [address, array] of arrays) {
+    tensors.set(address + suffix, { dtype: "F32", shape: array.shape, data: await array.read() });
+  }
+  return tensors;
+}
+
+/** Writes `checkpoints/step-N`: parameters, optimizer and state, as a whole or not at all. */
+export async function saveCheckpoint(
+  directory: string,
+  learned: LearnedArrays,
+  state: TrainingState,
+): Promise<string> {
+  const final = folderOf(directory, state.step);
+  const temporary = await createTemporaryFolder(final);
+  await writeSafetensors(join(temporary, "model.safetensors"), await stored(learned.parameters));
+  const moments = [
+    ...(await stored(learned.firstMoments, ".exp_avg")),
+    ...(await stored(learned.secondMoments, ".exp_avg_sq")),
+  ];
+  await writeSafetensors(join(temporary, "optimizer.safetensors"), new Map(moments));
+  await writeFile(join(temporary, "state.json"), `${JSON.stringify(state, null, 2)}\n`);
+  await replaceFolderAtomically(temporary, final);
+  return final;
+}
+
+/** The steps of the checkpoints in a run's folder, the latest last. */
+export async function listCheckpoints(directory: string): Promise<number[]> {
+  const folder = join(directory, "checkpoints");
+  await removeLeftovers(folder);
+  const names = await readdir(folder).catch(() => [] as string[]);
+  return names
+    .map((name) => /^step-(\d+)$/.exec(name)?.[1])
+    .filter((step) => step !== undefined)
+    .map(Number)
+    .sort((left, right) => left - right);
+}
+
+/** Removes all checkpoints but the last `keep`. */
+export async function pruneCheckpoints(directory: string, keep: number): Promise<void> {
+  const steps = await listCheckpoints(directory);
+  for (const step of steps.slice(0, -keep))
+    await rm(folderOf(directory, step), { recursive: true, force: true });
+}
+
+/** Fills a learner's arrays from a checkpoint and returns its state. */
+export async function loadCheckpoint(
+  directory: string,
+  step: number,
+  learned: LearnedArrays,
+): Promise<TrainingState> {
+  const folder = folderOf(directory, step);
+  await fill(join(folder, "model.safetensors"), learned.parameters, "");
+  await fill(join(folder, "optimizer.safetensors"), learned.firstMoments, ".exp_avg");
+  await fill(join(folder, "optimizer.safetensors"), learned.secondMoments, ".exp_avg_sq");
+  const path = join(folder, "state.json");
+  const parsed = trainingStateSchema.safeParse(JSON.parse(await readFile(path, "utf8")));
+  if (!parsed.success)
+    throw new QkvError("file", `${path}: is no training state; ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
+
+async function fill(path: string, arrays: ReadonlyMap<string, DeviceArray>, suffix: string): Promise<void> {
+  const { tensors } = await openCheckpoint(path);
+  const values = await readFloat32Tensors(
+    tensors,
+    [...arrays.keys()].map((address) => address + suffix),
+  );
+  for (const [address, array] of arrays) await array.write(values.get(address + suffix)!.data);
+}
+
+/** The mean of the parameters of several checkpoints, in double precision. */
+export async function averageParameters(
+  directory: string,
+  steps: readonly number[],
+): Promise<Map<string, { shape: readonly number[]; data: Float32Array<ArrayBuffer> }>> {
+  const sums = new Map<string, { shape: readonly number[]; sum: Float64Array }>();
+  for (const step of steps) {
+    const { tensors } = await openCheckpoint(join(folderOf(directory, step), "model.safetensors"));
+    for (const [name, { shape, data }] of await readFloat32Tensors(tensors)) {
+      const entry = sums.get(name) ?? { shape, sum: new Float64Array(data.length) };
+      sums.set(name, entry);
+      data.forEach((value, index) => {
+        entry.sum[index]! += value;
+      });
+    }
+  }
+  return new Map(
+    [...sums].map(([name, { shape, sum }]) => [
+      name,
+      { shape, data: Float32Array.from(sum, (value) => value / steps.length) },
+    ]),
+  );
+}
+
+export async function makeRunFolder(directory: string): Promise<void> {
+  await mkdir(join(directory, "checkpoints"), { recursive: true });
+}

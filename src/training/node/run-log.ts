@@ -1,0 +1,43 @@
+import { appendFile, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { writeFileAtomically } from "../../util/node/atomic-file.ts";
+import type { StepRecord, ValidationRecord } from "../run-events.ts";
+
+export type LogRecord = StepRecord | ValidationRecord;
+
+/** `log.jsonl` of a run: one record a line. */
+export class RunLog {
+  readonly #path: string;
+  readonly records: LogRecord[] = [];
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Opens the log and cuts off what was written after the step that training goes on from. */
+  static async open(directory: string, step: number): Promise<RunLog> {
+    const log = new RunLog(join(directory, "log.jsonl"));
+    const text = await readFile(log.#path, "utf8").catch(() => "");
+    for (const line of text.split("\n")) {
+      const record = parseRecord(line);
+      if (record !== undefined && record.step <= step) log.records.push(record);
+    }
+    await writeFileAtomically(log.#path, log.records.map((record) => `${JSON.stringify(record)}\n`).join(""));
+    return log;
+  }
+
+  async add(record: LogRecord): Promise<void> {
+    this.records.push(record);
+    await appendFile(this.#path, `${JSON.stringify(record)}\n`);
+  }
+}
+
+/** A record, or nothing for the half line that a killed run may leave. */
+function parseRecord(line: string): LogRecord | undefined {
+  try {
+    const record = JSON.parse(line) as LogRecord;
+    return typeof record.step === "number" ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,352 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { BatchPosition } from "../../data/batches.ts";
+import type { Device, DeviceArray } from "../../runtime/device.ts";
+import { QkvError } from "../../util/errors.ts";
+import { writeFileAtomically } from "../../util/node/atomic-file.ts";
+import { drawCurves, seriesOfLog } from "../curves.ts";
+import { Learner, type Objective } from "../learner.ts";
+import type { Recipe } from "../recipe.ts";
+import type { RunEvent, RunOutcome, ValidationRecord } from "../run-events.ts";
+import { learningRateAt } from "../schedules.ts";
+import {
+  averageParameters,
+  listCheckpoints,
+  loadCheckpoint,
+  makeRunFolder,
+  pruneCheckpoints,
+  saveCheckpoint,
+  type TrainingState,
+} from "./checkpoint.ts";
+import { RunLog } from "./run-log.ts";
+
+/** A batch and where to go on after it. */
+export interface NextBatch<Batch> {
+  readonly batch: Batch;
+  readonly position: BatchPosition;
+  readonly next: BatchPosition;
+}
+
+/** What a training needs besides the recipe's numbers. */
+export interface RunParts<Tree, Batch> {
+  readonly directory: string;
+  readonly recipe: Recipe;
+  readonly device: Device;
+  readonly objective: Objective<Tree, Batch>;
+  /** Batches without end from a position on: a pure function of the position. */
+  batchesFrom(position: BatchPosition): Iterator<NextBatch<Batch>>;
+  /** Measures parameters on the validation data; nothing where there is none. */
+  validate(
+    parameters: ReadonlyMap<string, DeviceArray>,
+  ): Promise<{ loss: number; bleu?: number } | undefined>;
+  /** Writes parameters as a model folder. */
+  writeModel(folder: string, parameters: ReadonlyMap<string, DeviceArray>): Promise<void>;
+  /** First values of parameters that do not begin at random. */
+  initialize?(parameters: ReadonlyMap<string, DeviceArray>): Promise<void>;
+  onEvent(event: RunEvent): void;
+  /** Asks the run to save and leave. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs a training from its beginning or its last checkpoint to its end. */
+export async function runTraining<Tree, Batch>(
+  parts: RunParts<Tree, Batch>,
+  resume: boolean,
+): Promise<RunOutcome> {
+  const run = await TrainingRun.open(parts, resume);
+  try {
+    return await run.toTheEnd();
+  } finally {
+    await run.dispose();
+  }
+}
+
+class TrainingRun<Tree, Batch> {
+  readonly #parts: RunParts<Tree, Batch>;
+  readonly #learner: Learner<Tree, Batch>;
+  readonly #log: RunLog;
+  #state: TrainingState;
+
+  private constructor(
+    parts: RunParts<Tree, Batch>,
+    learner: Learner<Tree, Batch>,
+    log: RunLog,
+    state: TrainingState,
+  ) {
+    this.#parts = parts;
+    this.#learner = learner;
+    this.#log = log;
+    this.#state = state;
+  }
+
+  static async open<Tree, Batch>(
+    parts: RunParts<Tree, Batch>,
+    resume: boolean,
+  ): Promise<TrainingRun<Tree, Batch>> {
+    const { directory, recipe, device } = parts;
+    const { training } = recipe;
+    await makeRunFolder(directory);
+    const learner = await Learner.create(device, parts.objective, {
+      seed: training.seed,
+      beta1: training.adam_beta1,
+      beta2: training.adam_beta2,
+      epsilon: training.adam_epsilon,
+      weightDecay: training.optimizer === "adamw" ? training.weight_decay : 0,
+      maxGradientNorm: training.max_grad_norm,
+    });
+    let state = firstState(recipe, device);
+    const last = (await listCheckpoints(directory)).at(-1);
+    if (resume && last !== undefined) {
+      const saved = await loadCheckpoint(directory, last, learner);
+      learner.step = saved.step;
+      announceChanges(parts, saved, state);
+      state = { ...saved, engine: state.engine, threads: state.threads, recipe: state.recipe };
+      parts.onEvent({ type: "message", text: `Resumed at step ${saved.step}.` });
+    } else {
+      await parts.initialize?.(learner.parameters);
+    }
+    return new TrainingRun(parts, learner, await RunLog.open(directory, state.step), state);
+  }
+
+  async toTheEnd(): Promise<RunOutcome> {
+    const { recipe, signal, onEvent } = this.#parts;
+    const { training } = recipe;
+    onEvent({
+      type: "start",
+      step: this.#state.step,
+      maxSteps: training.max_steps,
+      parameters: this.#learner.parameterCount,
+    });
+    const batches = this.#parts.batchesFrom(this.#state.position);
+    const window = new Window();
+    while (this.#state.step < training.max_steps && !this.#outOfPatience()) {
+      if (signal.aborted) {
+        await this.#save();
+        onEvent({
+          type: "message",
+          text: `Interrupted: saved at step ${this.#state.step}; --resume goes on from there.`,
+        });
+        return "interrupted";
+      }
+      await this.#oneStep(batches, window);
+      if (this.#state.step % training.eval_steps === 0 || this.#state.step === training.max_steps) {
+        await this.#validateAndSave();
+        window.restart();
+      }
+    }
+    await this.#finish();
+    return this.#state.step < training.max_steps ? "stopped early" : "finished";
+  }
+
+  async #oneStep(batches: Iterator<NextBatch<Batch>>, window: Window): Promise<void> {
+    const { training } = this.#parts.recipe;
+    const group: NextBatch<Batch>[] = [];
+    while (group.length < training.gradient_accumulation_steps) {
+      const next = batches.next();
+      if (next.done) throw new QkvError("internal", "training: the batches came to an end");
+      group.push(next.value);
+    }
+    const step = this.#state.step + 1;
+    const learningRate = learningRateAt(step, {
+      name: training.lr_scheduler_type,
+      learningRate: training.learning_rate,
+      warmupSteps: training.warmup_steps,
+      maxSteps: training.max_steps,
+    });
+    const result = await this.#learner.update(
+      group.map(({ batch }) => batch),
+      learningRate,
+    );
+    const seconds = window.add(result.loss * result.count, result.count);
+    this.#state = {
+      ...this.#state,
+      step,
+      position: group.at(-1)!.next,
+      tokens: this.#state.tokens + result.count,
+      seconds: this.#state.seconds + seconds,
+    };
+    if (step % training.logging_steps !== 0) return;
+    const record = {
+      type: "step" as const,
+      step,
+      epoch: group.at(-1)!.position.epoch,
+      ...window.take(),
+      learningRate,
+      gradientNorm: result.gradientNorm,
+      tokens: this.#state.tokens,
+      seconds: round(this.#state.seconds),
+    };
+    await this.#log.add(record);
+    this.#parts.onEvent(record);
+  }
+
+  async #validateAndSave(): Promise<void> {
+    const { recipe, validate, directory, writeModel, onEvent } = this.#parts;
+    const measured = await validate.call(this.#parts, this.#learner.parameters);
+    const value = valueOf(recipe, measured);
+    const best =
+      value === undefined || this.#state.best === null || isBetter(recipe, value, this.#state.best.value);
+    if (best) {
+      await writeModel.call(this.#parts, join(directory, "best"), this.#learner.parameters);
+      await writeModel.call(this.#parts, directory, this.#learner.parameters);
+    }
+    if (measured !== undefined) {
+      const record = validationRecord(this.#state, measured, best);
+      await this.#log.add(record);
+      onEvent(record);
+      this.#state = {
+        ...this.#state,
+        best: best ? { step: this.#state.step, value: value! } : this.#state.best,
+        validationsSinceBest: best ? 0 : this.#state.validationsSinceBest + 1,
+      };
+    }
+    await this.#save();
+    await this.#drawCurves();
+  }
+
+  async #save(): Promise<void> {
+    const { directory, recipe } = this.#parts;
+    await saveCheckpoint(directory, this.#learner, this.#state);
+    await pruneCheckpoints(
+      directory,
+      Math.max(recipe.training.save_total_limit, recipe.training.average_checkpoints),
+    );
+  }
+
+  #outOfPatience(): boolean {
+    const patience = this.#parts.recipe.training.early_stopping_patience;
+    return patience !== null && this.#state.validationsSinceBest >= patience;
+  }
+
+  /** Puts the final model into the run's folder: the mean of the last checkpoints, or the best. */
+  async #finish(): Promise<void> {
+    const { directory, recipe, device, onEvent } = this.#parts;
+    const { average_checkpoints: wanted, eval_steps: every, max_steps: last } = recipe.training;
+    // Where a run was interrupted by hand there is a checkpoint more; it must not change the result.
+    const regular = (await listCheckpoints(directory)).filter((step) => step % every === 0 || step === last);
+    if (wanted > 1 && regular.length > 0) {
+      const steps = regular.slice(-wanted);
+      const parameters = new Map<string, DeviceArray>();
+      for (const [address, { shape, data }] of await averageParameters(directory, steps)) {
+        const array = device.allocate("float32", shape);
+        await array.write(data);
+        parameters.set(address, array);
+      }
+      await this.#parts.writeModel(directory, parameters);
+      const measured = await this.#parts.validate(parameters);
+      if (measured !== undefined) {
+        const record: ValidationRecord = { ...validationRecord(this.#state, measured, false), of: "average" };
+        await this.#log.add(record);
+        onEvent(record);
+      }
+      onEvent({ type: "message", text: `Kept the mean of the checkpoints at steps ${steps.join(", ")}.` });
+    }
+    await this.#drawCurves();
+  }
+
+  async #drawCurves(): Promise<void> {
+    const svg = drawCurves(seriesOfLog(this.#log.records.map((record) => ({ ...record }))), {
+      title: this.#parts.recipe.name,
+    });
+    await writeFileAtomically(join(this.#parts.directory, "curves.svg"), svg);
+  }
+
+  async dispose(): Promise<void> {
+    await this.#learner.dispose();
+  }
+}
+
+/** Loss and speed between two records. */
+class Window {
+  #loss = 0;
+  #count = 0;
+  #seconds = 0;
+  #since = performance.now();
+
+  add(loss: number, count: number): number {
+    const now = performance.now();
+    const seconds = (now - this.#since) / 1000;
+    this.#since = now;
+    this.#loss += loss;
+    this.#count += count;
+    this.#seconds += seconds;
+    return seconds;
+  }
+
+  take(): { loss: number; tokensPerSecond: number } {
+    const result = {
+      loss: this.#loss / this.#count,
+      tokensPerSecond: Math.round(this.#count / this.#seconds),
+    };
+    this.#loss = this.#count = this.#seconds = 0;
+    return result;
+  }
+
+  /** Leaves the time since the last step (a validation) out. */
+  restart(): void {
+    this.#since = performance.now();
+  }
+}
+
+/** Tells recipes apart, but for what may change from one part of a run to the next. */
+function digestOfRecipe({ training, ...rest }: Recipe): string {
+  const { max_steps, logging_steps, save_total_limit, ...decisive } = training;
+  return createHash("sha256")
+    .update(JSON.stringify([rest, decisive]))
+    .digest("hex")
+    .slice(0, 16);
+}
+
+function firstState(recipe: Recipe, device: Device): TrainingState {
+  return {
+    step: 0,
+    position: { epoch: 0, batch: 0 },
+    best: null,
+    validationsSinceBest: 0,
+    tokens: 0,
+    seconds: 0,
+    engine: device.description,
+    threads: device.threads,
+    recipe: digestOfRecipe(recipe),
+  };
+}
+
+function announceChanges<Tree, Batch>(
+  { onEvent }: RunParts<Tree, Batch>,
+  saved: TrainingState,
+  now: TrainingState,
+): void {
+  const say = (text: string) => onEvent({ type: "message", text });
+  if (saved.engine !== now.engine) {
+    say(
+      `The run began with ${saved.engine} and goes on with ${now.engine}: results may differ in the last bits.`,
+    );
+  }
+  if (saved.recipe !== now.recipe)
+    say("The recipe has changed since the last checkpoint; the run goes on with the new one.");
+}
+
+const round = (seconds: number): number => Math.round(seconds * 1000) / 1000;
+
+function valueOf(recipe: Recipe, measured: { loss: number; bleu?: number } | undefined): number | undefined {
+  return recipe.training.metric_for_best_model === "bleu" ? measured?.bleu : measured?.loss;
+}
+
+function isBetter(recipe: Recipe, value: number, than: number): boolean {
+  return recipe.training.metric_for_best_model === "bleu" ? value > than : value < than;
+}
+
+function validationRecord(
+  state: TrainingState,
+  measured: { loss: number; bleu?: number },
+  best: boolean,
+): ValidationRecord {
+  return {
+    type: "validation",
+    step: state.step,
+    ...measured,
+    perplexity: Math.exp(measured.loss),
+    best,
+    seconds: round(state.seconds),
+  };
+}

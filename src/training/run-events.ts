@@ -1,0 +1,46 @@
+/** What a training tells while it runs; the log keeps the records of steps and validations. */
+export interface StepRecord {
+  readonly type: "step";
+  readonly step: number;
+  readonly epoch: number;
+  /** Mean loss of a token since the last record, in nats; with label smoothing, if the recipe has it. */
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Before clipping. */
+  readonly gradientNorm: number;
+  readonly tokensPerSecond: number;
+  /** Target tokens learned from so far. */
+  readonly tokens: number;
+  /** Seconds of training so far. */
+  readonly seconds: number;
+}
+
+export interface ValidationRecord {
+  readonly type: "validation";
+  readonly step: number;
+  /** Mean loss of a token, without label smoothing. */
+  readonly loss: number;
+  readonly perplexity: number;
+  readonly bleu?: number;
+  /** Whether it is the best so far. */
+  readonly best: boolean;
+  /** What the numbers are of, where not of the training's own last step. */
+  readonly of?: "average";
+  readonly seconds: number;
+}
+
+export type RunEvent =
+  | StepRecord
+  | ValidationRecord
+  | { readonly type: "message"; readonly text: string }
+  | { readonly type: "preparing"; readonly what: string; readonly done: number; readonly total: number }
+  | { readonly type: "start"; readonly step: number; readonly maxSteps: number; readonly parameters: number }
+  | {
+      readonly type: "sample";
+      readonly step: number;
+      readonly source: string;
+      readonly target: string;
+      readonly got: string;
+    };
+
+export type RunOutcome = "finished" | "stopped early" | "interrupted";
