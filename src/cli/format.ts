@@ -23,7 +23,10 @@ export function formatCount(value: number): string {
   return `${digits.includes("e") ? Number(digits) : digits}${countUnits[unit]}`;
 }
 
-/** A measured value such as a loss, to four digits: "1.234", "12.34", "12.3 k"; "NaN" and "Infinity" as they are. */
+/**
+ * A measured value such as a loss, to four digits: "1.234", "12.34", "12.3 k"; "NaN" and "Infinity" as they
+ * are.
+ */
 export function formatValue(value: number): string {
   const size = Math.abs(value);
   if (!Number.isFinite(value) || size >= 1000) return formatCount(value);
@@ -79,8 +82,11 @@ export function means(values: readonly number[], count: number): number[] {
 }
 
 const takesNoColumn = /\p{Mn}|\p{Me}|\p{Cf}/u;
-const takesTwoColumns =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
+const takesTwoColumns = new RegExp(
+  String.raw`[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f]|` +
+    String.raw`[\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}`,
+  "u",
+);
 
 /** How many columns of a terminal a text takes. */
 export function displayWidth(text: string): number {

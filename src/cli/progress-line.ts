@@ -34,7 +34,10 @@ const bold = "1";
 const dim = "2";
 const green = "32";
 
-/** The parts of the line as they stand, and how early each gets its place: the first are the last to be left out. */
+/**
+ * The parts of the line as they stand, and how early each gets its place: the first are the last to be left
+ * out.
+ */
 const places = {
   label: 2,
   bar: 9,
@@ -56,7 +59,9 @@ const gap = 2;
 const barColumns = { least: 10, most: 30 };
 const sparklineColumns = { least: 8, most: 24 };
 
-/** The line of the progress bar, at most `width` columns wide: the parts that fit, the most important first. */
+/**
+ * The line of the progress bar, at most `width` columns wide: the parts that fit, the most important first.
+ */
 export function barPieces(
   fields: ProgressFields,
   { total, label }: { readonly total: number; readonly label: string },
@@ -123,7 +128,10 @@ function piecesOf(part: Part, text: string, columns: number, fraction: number, c
   return [isMain ? { text } : { text, style: dim }];
 }
 
-/** Values with the highest cut down to the rest: else the fall at the start would flatten all that comes later. */
+/**
+ * Values with the highest cut down to the rest: else the fall at the start would flatten all that comes
+ * later.
+ */
 function withoutPeaks(values: readonly number[]): number[] {
   const sorted = [...values].sort((left, right) => left - right);
   const ceiling = sorted[Math.floor(0.85 * (sorted.length - 1))]!;

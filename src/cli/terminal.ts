@@ -1,4 +1,6 @@
-/** What the command line shows while it works: a progress bar on a terminal, plain lines in a file or pipe. */
+/**
+ * What the command line shows while it works: a progress bar on a terminal, plain lines in a file or pipe.
+ */
 import { Course } from "./course.ts";
 
 import { barPieces, type ProgressFields, plainLine } from "./progress-line.ts";
@@ -26,8 +28,8 @@ export interface Progress {
 }
 
 /**
- * Shows progress on a stream: on a terminal one line that is drawn again at most ten times a second, else a line now
- * and then. The environment variable NO_COLOR turns colours off.
+ * Shows progress on a stream: on a terminal one line that is drawn again at most ten times a second, else a
+ * line now and then. The environment variable NO_COLOR turns colours off.
  */
 export function createProgress(stream: NodeJS.WriteStream, options: ProgressOptions): Progress {
   const isTerminal = stream.isTTY === true && process.env.TERM !== "dumb";

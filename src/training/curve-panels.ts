@@ -85,8 +85,8 @@ export function styleSheet(): string {
     ".pale{stroke-width:1;stroke-opacity:.28}.dot,.swatch{fill:currentColor}",
     ".best{fill:#fff;stroke:currentColor;stroke-width:2}",
     colors(0),
-    "@media(prefers-color-scheme:dark){text{fill:#e5e7eb}.label,.muted{fill:#9ca3af}.dot,.swatch{fill:currentColor}",
-    `.page,.best{fill:#0f1420}.grid{stroke:#1e2635}.axis{stroke:#3b4557}.pale{stroke-opacity:.35}${colors(1)}}`,
+    "@media(prefers-color-scheme:dark){text{fill:#e5e7eb}.label,.muted{fill:#9ca3af}",
+    `.dot,.swatch{fill:currentColor}.page,.best{fill:#0f1420}.grid{stroke:#1e2635}.axis{stroke:#3b4557}.pale{stroke-opacity:.35}${colors(1)}}`,
   ].join("\n");
 }
 

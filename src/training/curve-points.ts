@@ -7,12 +7,15 @@ export interface CurvePoint {
 
 const fields = ["loss", "validationLoss", "learningRate", "gradientNorm", "tokensPerSecond", "bleu"] as const;
 
-/** What is known of a training over its steps, each series in order of steps. What is missing is not drawn. */
+/**
+ * What is known of a training over its steps, each series in order of steps. What is missing is not drawn.
+ */
 export type TrainingSeries = { readonly [Field in (typeof fields)[number]]?: readonly CurvePoint[] };
 
 /**
- * The series in the records of a log: each record has a `step` and any of the fields of `TrainingSeries`.
- * A step that stands twice, as after a resumed run, counts as it stands last. Values that are not finite are left out.
+ * The series in the records of a log: each record has a `step` and any of the fields of `TrainingSeries`. A
+ * step that stands twice, as after a resumed run, counts as it stands last. Values that are not finite are
+ * left out.
  */
 export function seriesOfLog(records: Iterable<Readonly<Record<string, unknown>>>): TrainingSeries {
   const values = new Map<string, Map<number, number>>(fields.map((field) => [field, new Map()]));
@@ -36,10 +39,10 @@ function isFiniteNumber(value: unknown): value is number {
 }
 
 /**
- * At most `limit` of the points, chosen so that the line keeps its look: the first, the last, and of each stretch
- * between them the one that spans the largest triangle with its neighbours, so that peaks stay.
- * Source: Sveinn Steinarsson, "Downsampling Time Series for Visual Representation", 2013, 4.2 (largest triangle, three
- * buckets).
+ * At most `limit` of the points, chosen so that the line keeps its look: the first, the last, and of each
+ * stretch between them the one that spans the largest triangle with its neighbours, so that peaks stay.
+ * Source: Sveinn Steinarsson, "Downsampling Time Series for Visual Representation", 2013, 4.2 (largest
+ * triangle, three buckets).
  * @param limit - at least 3
  */
 export function thinOut(points: readonly CurvePoint[], limit: number): readonly CurvePoint[] {
@@ -70,8 +73,8 @@ export function thinOut(points: readonly CurvePoint[], limit: number): readonly 
 }
 
 /**
- * The course behind noisy values: a moving average over about 3% of the points, taken twice. Near the start the
- * window is narrower, since the mean of a steep fall lies above it.
+ * The course behind noisy values: a moving average over about 3% of the points, taken twice. Near the start
+ * the window is narrower, since the mean of a steep fall lies above it.
  */
 export function smooth(points: readonly CurvePoint[]): CurvePoint[] {
   const reach = Math.max(1, Math.round(points.length * 0.015));

@@ -1,4 +1,6 @@
-/** Draws the curves of a training as one SVG file without scripts or outside fonts, for light and dark pages. */
+/**
+ * Draws the curves of a training as one SVG file without scripts or outside fonts, for light and dark pages.
+ */
 import { scaleLinear } from "d3-scale";
 import { curveLinear, curveMonotoneX, line } from "d3-shape";
 import { type Scale, stepDomain, tickTexts, verticalScale } from "./curve-axes.ts";
@@ -25,8 +27,9 @@ const mostPoints = 1000;
 
 /**
  * The training curves as SVG text: loss, BLEU, learning rate, gradient norm, speed, as far as they are known.
- * The loss and the gradient norm have a logarithmic axis where they span more than a decade. Noisy series are drawn
- * pale with their smoothed course above. Thousands of steps stay below 150 kB, since lines are thinned out.
+ * The loss and the gradient norm have a logarithmic axis where they span more than a decade. Noisy series are
+ * drawn pale with their smoothed course above. Thousands of steps stay below 150 kB, since lines are thinned
+ * out.
  */
 export function drawCurves(series: TrainingSeries, options: CurveOptions): string {
   const known = panels.filter(({ curves }) => curves.some(({ field }) => pointsOf(series, field).length > 0));
@@ -47,7 +50,8 @@ export function drawCurves(series: TrainingSeries, options: CurveOptions): strin
   }
   height = Math.ceil(height + margin / 2);
   return `${[
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${pageWidth}" height="${height}" viewBox="0 0 ${pageWidth} ${height}" role="img">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${pageWidth}" height="${height}"` +
+      ` viewBox="0 0 ${pageWidth} ${height}" role="img">`,
     `<title>${escapeXml(options.title)}</title>`,
     `<desc>${escapeXml(known.map(({ title }) => title).join(", "))} over the steps of the training</desc>`,
     `<style>${styleSheet()}</style>`,

@@ -1,9 +1,10 @@
 /**
- * Half-precision numbers as JavaScript has no type for them: float16 (IEEE 754 binary16) and bfloat16 (the upper half
- * of a float32), each kept as 16-bit words in a `Uint16Array`. Rounding is to nearest, ties to even.
+ * Half-precision numbers as JavaScript has no type for them: float16 (IEEE 754 binary16) and bfloat16 (the
+ * upper half of a float32), each kept as 16-bit words in a `Uint16Array`. Rounding is to nearest, ties to
+ * even.
  *
- * The loops read and write words, never numbers, wherever a NaN could pass: an engine may change a NaN's bits when it
- * goes through a number.
+ * The loops read and write words, never numbers, wherever a NaN could pass: an engine may change a NaN's bits
+ * when it goes through a number.
  */
 
 /** 2^52: a double of this size has no fraction bits, so adding it rounds to a whole number, ties to even. */
@@ -53,8 +54,8 @@ export function float16ToFloat32(
 }
 
 /**
- * The float16 words nearest to float32 values. From 65,520 on the result is infinite; a NaN stays a (quiet) NaN and
- * keeps the upper bits of its payload.
+ * The float16 words nearest to float32 values. From 65,520 on the result is infinite; a NaN stays a (quiet)
+ * NaN and keeps the upper bits of its payload.
  */
 export function float32ToFloat16(source: Float32Array, target = new Uint16Array(source.length)): Uint16Array {
   const words = wordsOf(source);
@@ -87,7 +88,10 @@ export function bfloat16ToFloat32(
   return target;
 }
 
-/** The bfloat16 words nearest to float32 values. A NaN stays a (quiet) NaN and keeps the upper bits of its payload. */
+/**
+ * The bfloat16 words nearest to float32 values. A NaN stays a (quiet) NaN and keeps the upper bits of its
+ * payload.
+ */
 export function float32ToBfloat16(
   source: Float32Array,
   target = new Uint16Array(source.length),

@@ -1,5 +1,6 @@
 /**
- * The first key that stands twice in one object of a JSON text, if any. `JSON.parse` keeps the last of them silently.
+ * The first key that stands twice in one object of a JSON text, if any. `JSON.parse` keeps the last of them
+ * silently.
  * @param text - valid JSON
  */
 export function duplicateKey(text: string): string | undefined {

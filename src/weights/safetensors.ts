@@ -1,7 +1,8 @@
 /**
- * The safetensors format: 8 bytes with the length of the header (little-endian), the header as JSON, then the tensors'
- * bytes without gaps. Source: https://huggingface.co/docs/safetensors, "Format"; the order of the tensors and the
- * padding of the header are those of Hugging Face's writer, so that a file read and written again has the same bytes.
+ * The safetensors format: 8 bytes with the length of the header (little-endian), the header as JSON, then the
+ * tensors' bytes without gaps. Source: https://huggingface.co/docs/safetensors, "Format"; the order of the
+ * tensors and the padding of the header are those of Hugging Face's writer, so that a file read and written
+ * again has the same bytes.
  */
 import { QkvError } from "../util/errors.ts";
 import { duplicateKey } from "./duplicate-keys.ts";
@@ -32,7 +33,9 @@ export interface SafetensorsHeader {
   readonly dataOffset: number;
 }
 
-/** Hugging Face's readers refuse longer headers too: a wrong length must not make a reader ask for all memory. */
+/**
+ * Hugging Face's readers refuse longer headers too: a wrong length must not make a reader ask for all memory.
+ */
 const longestHeader = 100_000_000;
 
 /** transformers refuses files that do not name the framework whose layout they follow. */
@@ -54,7 +57,7 @@ export function headerLength(start: Uint8Array, fileBytes: number, where: string
   if (new TextDecoder().decode(start.subarray(0, 8)) === "version ") {
     throw new QkvError(
       "file",
-      `${where}: must hold the weights; got a Git LFS pointer to them; fetch the file itself with "git lfs pull"`,
+      `${where}: must hold the weights; got a Git LFS pointer to them; fetch them with "git lfs pull"`,
     );
   }
   if (length > longestHeader) {
@@ -72,8 +75,8 @@ export function headerLength(start: Uint8Array, fileBytes: number, where: string
 }
 
 /**
- * Reads and checks the header of a safetensors file: every tensor lies within the file, none overlaps another, and
- * no byte belongs to none.
+ * Reads and checks the header of a safetensors file: every tensor lies within the file, none overlaps
+ * another, and no byte belongs to none.
  * @param start - the file's first bytes, with the whole header; the rest may be missing
  * @param fileBytes - the length of the whole file; default: `start` is the whole file
  * @param where - the file's name, for errors
@@ -125,7 +128,8 @@ export function parse(
 }
 
 /**
- * The safetensors file of some tensors: the same bytes for the same tensors and metadata, in whatever order given.
+ * The safetensors file of some tensors: the same bytes for the same tensors and metadata, in whatever order
+ * given.
  * @param metadata - default `{ format: "pt" }`, which transformers asks for
  * @throws QkvError `file` where a tensor's data do not have the length that its shape and dtype say
  */
@@ -143,7 +147,10 @@ export function serialize(
   return file;
 }
 
-/** The bytes of `serialize` in pieces: the header, then each tensor's own memory, so that writing copies nothing. */
+/**
+ * The bytes of `serialize` in pieces: the header, then each tensor's own memory, so that writing copies
+ * nothing.
+ */
 export function serializeParts(
   tensors: ReadonlyMap<string, StoredTensor>,
   metadata: Readonly<Record<string, string>> = defaultMetadata,
@@ -186,7 +193,7 @@ export function serializeParts(
 function damaged(where: string, rule: string, got: string): QkvError {
   return new QkvError(
     "file",
-    `${where}: ${rule}; got ${got}; the file is damaged, incomplete or of another format: fetch or write it again`,
+    `${where}: ${rule}; got ${got}; the file is damaged or of another format: fetch or write it again`,
   );
 }
 
@@ -222,7 +229,7 @@ function readPlace(name: string, value: unknown, dataOffset: number, where: stri
   if (!isStoredDtype(dtype)) {
     throw new QkvError(
       "file",
-      `${place}: dtype must be one of ${storedDtypes.join(" ")}; got ${shown(dtype)}; write the file with one of these`,
+      `${place}: dtype must be one of ${storedDtypes.join(" ")}; got ${shown(dtype)}; convert the file`,
     );
   }
   if (!Array.isArray(shape) || !shape.every(isCount)) {
@@ -261,7 +268,10 @@ function checkCoverage(
     throw damaged(where, `the header describes a file of ${end} bytes`, `${fileBytes} bytes`);
 }
 
-/** The header with its length before it, padded with spaces so that the tensors begin at a multiple of 8 bytes. */
+/**
+ * The header with its length before it, padded with spaces so that the tensors begin at a multiple of 8
+ * bytes.
+ */
 function encodeHeader(json: string): Uint8Array {
   const text = new TextEncoder().encode(json);
   const length = Math.ceil(text.byteLength / 8) * 8;
@@ -277,7 +287,9 @@ function encodeHeader(json: string): Uint8Array {
   return header;
 }
 
-/** Orders strings as their UTF-8 bytes are ordered; `<` compares UTF-16, which puts U+FFxx behind an emoji. */
+/**
+ * Orders strings as their UTF-8 bytes are ordered; `<` compares UTF-16, which puts U+FFxx behind an emoji.
+ */
 function compareCodePoints(left: string, right: string): number {
   const length = Math.min(left.length, right.length);
   for (let index = 0; index < length; index++) {

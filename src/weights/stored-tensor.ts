@@ -3,8 +3,8 @@ import { QkvError } from "../util/errors.ts";
 import { bfloat16ToFloat32, float16ToFloat32 } from "../util/half.ts";
 
 /**
- * Bytes per element of each element type, in the order in which tensors are written: by alignment, the widest first.
- * BOOL is one byte, 0 or 1.
+ * Bytes per element of each element type, in the order in which tensors are written: by alignment, the widest
+ * first. BOOL is one byte, 0 or 1.
  */
 const elementBytes = {
   U64: 8,
@@ -32,14 +32,18 @@ export function isStoredDtype(value: unknown): value is StoredDtype {
   return typeof value === "string" && Object.hasOwn(elementBytes, value);
 }
 
-/** A tensor with its bytes: row-major, little-endian (as typed arrays are on every platform that qkv runs on). */
+/**
+ * A tensor with its bytes: row-major, little-endian (as typed arrays are on every platform that qkv runs on).
+ */
 export interface StoredTensor<Data extends ArrayBufferView = ArrayBufferView> {
   readonly dtype: StoredDtype;
   readonly shape: readonly number[];
   readonly data: Data;
 }
 
-/** Bytes of a tensor, or nothing where its shape is no list of whole numbers or too large to count exactly. */
+/**
+ * Bytes of a tensor, or nothing where its shape is no list of whole numbers or too large to count exactly.
+ */
 export function tensorBytes(dtype: StoredDtype, shape: readonly number[]): number | undefined {
   let bytes: number = elementBytes[dtype];
   for (const size of shape) {
@@ -55,8 +59,8 @@ export function isCount(value: unknown): value is number {
 }
 
 /**
- * The values of a tensor of any floating-point type as float32. An F32 tensor whose data lie on a multiple of 4 bytes
- * is returned as a view of them, anything else as a copy. F64 is rounded.
+ * The values of a tensor of any floating-point type as float32. An F32 tensor whose data lie on a multiple of
+ * 4 bytes is returned as a view of them, anything else as a copy. F64 is rounded.
  * @param where - the tensor's name, for the error
  * @throws QkvError `weights` for a tensor of whole numbers
  */

@@ -22,7 +22,10 @@ export function forEachPosition(axes: readonly Axis[], visit: (position: Positio
   const position = new Map<string, number>();
   const descend = (depth: number): void => {
     const axis = axes[depth];
-    if (axis === undefined) return visit(position);
+    if (axis === undefined) {
+      visit(position);
+      return;
+    }
     for (let index = 0; index < axis.length; index++) {
       position.set(axis.name, index);
       descend(depth + 1);

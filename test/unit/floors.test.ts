@@ -1,6 +1,6 @@
 /**
- * Reads the import lines of src/ and keeps the architecture as docs/architecture.md draws it: imports go down only,
- * and what belongs to one engine or platform stays where it is listed here.
+ * Reads the import lines of src/ and keeps the architecture as docs/architecture.md draws it: imports go down
+ * only, and what belongs to one engine or platform stays where it is listed here.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
@@ -10,7 +10,10 @@ import { describe, expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The floor of each package and of each file at the top of src/. Siblings on one floor do not import each other. */
+/**
+ * The floor of each package and of each file at the top of src/. Siblings on one floor do not import each
+ * other.
+ */
 const floors: Readonly<Record<string, number>> = {
   util: 0,
   graph: 1,
@@ -50,7 +53,9 @@ function mayUseNode(path: string): boolean {
   return /^src\/(node\.ts$|cli\/|server\/)/.test(path) || path.split("/").slice(0, -1).includes("node");
 }
 
-/** Where ONNX Runtime may be imported: its builds in few places, the types that they share in all of runtime/. */
+/**
+ * Where ONNX Runtime may be imported: its builds in few places, the types that they share in all of runtime/.
+ */
 function mayUseEngine(path: string, { target, typesOnly }: Import): boolean {
   if (target === "onnxruntime-common" && typesOnly && path.startsWith("src/runtime/")) return true;
   return /^src\/(node\.ts$|web\.ts$|runtime\/node\/|runtime\/web\/)/.test(path);
@@ -140,12 +145,12 @@ function checkExternal(path: string, found: Import, report: (rule: string) => vo
   const name = target.replace(/^node:/, "");
   if ((target !== name || builtinModules.includes(name.split("/")[0]!)) && !mayUseNode(path)) {
     report(
-      `Node's modules are imported only in src/node.ts, src/cli, src/server and folders named node; got "${target}"`,
+      `Node's modules are imported only in src/node.ts, cli/, server/ and folders named node; got "${target}"`,
     );
   }
   if (target.startsWith("onnxruntime-") && !mayUseEngine(path, found)) {
     report(
-      `ONNX Runtime is imported only in src/runtime/node, src/runtime/web, src/node.ts and src/web.ts; got "${target}"`,
+      `ONNX Runtime is imported only in src/runtime/{node,web}, src/node.ts and src/web.ts; got "${target}"`,
     );
   }
 }

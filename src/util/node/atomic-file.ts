@@ -1,9 +1,10 @@
 /**
- * Files and folders that are there either whole or not at all, whenever the program or the machine stops. New content
- * is written beside the old, in the same folder, brought to the disk (fsync), and takes the final name by a rename.
+ * Files and folders that are there either whole or not at all, whenever the program or the machine stops. New
+ * content is written beside the old, in the same folder, brought to the disk (fsync), and takes the final
+ * name by a rename.
  *
- * What a killed program leaves is recognised by its name, `.NAME.PROCESS-THREAD-COUNT.partial` (content that was being
- * written) or `.previous` (a folder that was being replaced), and cleared up by `removeLeftovers`.
+ * What a killed program leaves is recognised by its name, `.NAME.PROCESS-THREAD-COUNT.partial` (content that
+ * was being written) or `.previous` (a folder that was being replaced), and cleared up by `removeLeftovers`.
  */
 import { lstat, mkdir, open, readdir, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
@@ -88,10 +89,11 @@ export async function createTemporaryFolder(final: string): Promise<string> {
 }
 
 /**
- * Puts a finished folder in the place of `final`, whether or not that exists. Both must lie on one file system.
+ * Puts a finished folder in the place of `final`, whether or not that exists. Both must lie on one file
+ * system.
  *
- * A folder cannot be replaced by one rename. Where `final` exists it is moved aside first; if the program dies before
- * the second rename, `removeLeftovers` moves it back. So call that before looking for `final`.
+ * A folder cannot be replaced by one rename. Where `final` exists it is moved aside first; if the program
+ * dies before the second rename, `removeLeftovers` moves it back. So call that before looking for `final`.
  */
 export async function replaceFolderAtomically(temporary: string, final: string): Promise<void> {
   const target = resolve(final);
@@ -120,8 +122,8 @@ export async function replaceFolderAtomically(temporary: string, final: string):
 }
 
 /**
- * Clears what killed programs have left in a folder: unfinished content is deleted, and a folder that was moved aside
- * while its successor never came is moved back. What a running process is writing stays.
+ * Clears what killed programs have left in a folder: unfinished content is deleted, and a folder that was
+ * moved aside while its successor never came is moved back. What a running process is writing stays.
  * @returns the names of what was removed or moved back; none where the folder does not exist
  */
 export async function removeLeftovers(folder: string): Promise<string[]> {
@@ -147,8 +149,8 @@ export async function removeLeftovers(folder: string): Promise<string[]> {
 }
 
 /**
- * Whether the process that a leftover is named after may still be at work. Numbers of processes are used again, in
- * containers at every start, so a running process of that number is not enough.
+ * Whether the process that a leftover is named after may still be at work. Numbers of processes are used
+ * again, in containers at every start, so a running process of that number is not enough.
  */
 async function isBeingWritten(path: string, writer: number): Promise<boolean> {
   const status = await lstat(path).catch(ifMissing);

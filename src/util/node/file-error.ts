@@ -16,7 +16,8 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 /**
- * A failure of the file system as one sentence with the path and the way out. A `QkvError` is passed on as it is.
+ * A failure of the file system as one sentence with the path and the way out. A `QkvError` is passed on as it
+ * is.
  * @param action - what could not be done, as in "cannot read"
  */
 export function fileError(path: string, action: string, cause: unknown): QkvError {

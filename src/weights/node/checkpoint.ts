@@ -1,4 +1,7 @@
-/** Finds the weights of a model folder: one safetensors file, or several with an index, as Hugging Face writes them. */
+/**
+ * Finds the weights of a model folder: one safetensors file, or several with an index, as Hugging Face writes
+ * them.
+ */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { QkvError } from "../../util/errors.ts";
@@ -95,7 +98,7 @@ async function openShards(indexPath: string): Promise<Checkpoint> {
     const got = `${absent.length} that do not: ${some.join(", ")}${absent.length > 5 ? ", ..." : ""}`;
     throw new QkvError(
       "file",
-      `${indexPath}: every tensor must lie in the file that is named for it; got ${got}; fetch index and files again`,
+      `${indexPath}: each tensor must lie in the file named for it; got ${got}; fetch index and files again`,
     );
   }
   return { path: indexPath, tensors, metadata: metadata ?? {} };
@@ -131,16 +134,19 @@ async function readIndex(path: string): Promise<Map<string, string>> {
   return files;
 }
 
-/** The error for weights in a format that is not read. PyTorch's holds a program (a pickle), not just numbers. */
+/**
+ * The error for weights in a format that is not read. PyTorch's holds a program (a pickle), not just numbers.
+ */
 function otherFormat(path: string): QkvError {
   const ofPyTorch = /\.(bin|pt|pth)$/.test(path);
   const conversion =
-    `python -c "import torch, safetensors.torch as s; w = torch.load('${basename(path)}', weights_only=True); ` +
+    `python -c "import torch, safetensors.torch as s; ` +
+    `w = torch.load('${basename(path)}', weights_only=True); ` +
     `s.save_file({k: v.clone().contiguous() for k, v in w.items()}, '${singleFile}', {'format': 'pt'})"`;
   return new QkvError(
     "file",
-    `${path}: weights must be in safetensors format; got another; take the ${singleFile} of the same repository ` +
-      `(it is often on the branch refs/pr/1)${ofPyTorch ? `, or convert the file: ${conversion}` : ""}`,
+    `${path}: weights must be in safetensors format; got another; take the ${singleFile} ` +
+      `of the same repository (it is often on the branch refs/pr/1)${ofPyTorch ? `, or convert the file: ${conversion}` : ""}`,
   );
 }
 

@@ -14,7 +14,10 @@ import { type StoredTensor, toFloat32 } from "../stored-tensor.ts";
 
 /** The header of a file and where the file really lies. */
 export interface SafetensorsFile extends SafetensorsHeader {
-  /** The file itself, all links resolved: ONNX Runtime takes external data only from inside the folder it is given. */
+  /**
+   * The file itself, all links resolved: ONNX Runtime takes external data only from inside the folder it is
+   * given.
+   */
   readonly file: string;
 }
 
@@ -71,8 +74,8 @@ export async function readTensors(
 /**
  * Reads tensors as float32. F16 and BF16 are converted (exactly), F64 is rounded.
  * @param names - default: all
- * @throws QkvError `weights` for a name that is not among `tensors` or a tensor of whole numbers, `file` where reading
- * fails
+ * @throws QkvError `weights` for a name that is not among `tensors` or a tensor of whole numbers, `file`
+ * where reading fails
  */
 export async function readFloat32Tensors(
   tensors: ReadonlyMap<string, TensorInFile>,
@@ -98,7 +101,10 @@ export async function writeSafetensors(
   await writeFileAtomically(path, serializeParts(tensors, metadata));
 }
 
-/** The tensors of these names one after another, file by file, so that one file is open and one tensor in flight. */
+/**
+ * The tensors of these names one after another, file by file, so that one file is open and one tensor in
+ * flight.
+ */
 async function* tensorsInTurn(
   tensors: ReadonlyMap<string, TensorInFile>,
   names: Iterable<string>,

@@ -1,0 +1,204 @@
+import { join, resolve } from "node:path";
+import { batchesFrom } from "../../data/batches.ts";
+import { type Batch, collate } from "../../data/collate.ts";
+import { readLines } from "../../data/node/line-reader.ts";
+import {
+  describeCorpusReport,
+  openParallelCorpus,
+  prepareParallelCorpus,
+} from "../../data/node/parallel-corpus.ts";
+import type { ParallelCorpus } from "../../data/parallel-corpus.ts";
+import { corpusBleu } from "../../metrics/bleu.ts";
+import { parseTransformerConfig } from "../../models/transformer-config.ts";
+import { parameterTensors } from "../../nn/parameters.ts";
+import type { Device, DeviceArray } from "../../runtime/device.ts";
+import { learnBytePairEncoding } from "../../tokenizers/learning/byte-pair-encoding.ts";
+import { type NextBatch, type RunParts, runTraining } from "../../training/node/training-run.ts";
+import type { Recipe } from "../../training/recipe.ts";
+import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
+import { translationObjective } from "../../training/translation-objective.ts";
+import { QkvError } from "../../util/errors.ts";
+import { writeFileAtomically } from "../../util/node/atomic-file.ts";
+import { type TranslationModel, Translator } from "../translator.ts";
+import { fingerprintOf, readTranslationModel, writeTranslationModel } from "./translation-folder.ts";
+
+export interface TrainTranslationOptions {
+  readonly recipe: Recipe;
+  /** The run's folder. */
+  readonly directory: string;
+  /** The folder that the recipe's data files are relative to. */
+  readonly dataFolder: string;
+  readonly resume: boolean;
+  readonly device: Device;
+  readonly signal: AbortSignal;
+  onEvent(event: RunEvent): void;
+}
+
+/** Trains a translator by a recipe. */
+export async function trainTranslation(options: TrainTranslationOptions): Promise<RunOutcome> {
+  const { recipe, directory, device, onEvent } = options;
+  const path = (file: string) => resolve(options.dataFolder, file);
+  const model = await modelFor(options, path);
+  const { config } = model;
+  const rows = { lengthMultiple: recipe.training.pad_to_multiple_of, appendEos: true };
+  const ids = { padId: config.padTokenId, bosId: config.bosTokenId, eosId: config.eosTokenId };
+
+  const prepare = async (name: string, source: string, target: string): Promise<ParallelCorpus> => {
+    const prepared = await prepareParallelCorpus({
+      sourceFile: path(source),
+      targetFile: path(target),
+      folder: join(directory, "data", name),
+      encodeSource: (line) => model.sourceTokenizer.encodeIds(line),
+      encodeTarget: (line) => model.targetTokenizer.encodeIds(line),
+      sourceVocabSize: config.sourceVocabSize,
+      targetVocabSize: config.targetVocabSize,
+      tokenizer: fingerprintOf(model),
+      maxLength: recipe.data.max_length,
+      ...(recipe.data.max_length_ratio !== null && { maxLengthRatio: recipe.data.max_length_ratio }),
+      onProgress: ({ lines, totalLines }) =>
+        onEvent({ type: "preparing", what: `tokenizing ${name}`, done: lines, total: totalLines }),
+      signal: options.signal,
+    });
+    onEvent({ type: "message", text: `${name}: ${describeCorpusReport(prepared)}` });
+    return openParallelCorpus(prepared.folder);
+  };
+  const training = await prepare("train", recipe.data.train_source, recipe.data.train_target);
+  const { validation_source: validationSource, validation_target: validationTarget } = recipe.data;
+  const validation =
+    validationSource === undefined || validationTarget === undefined
+      ? undefined
+      : await validator(options, model, {
+          corpus: await prepare("validation", validationSource, validationTarget),
+          sources: firstLines(path(validationSource), recipe.training.eval_bleu_sentences),
+          references: firstLines(path(validationTarget), recipe.training.eval_bleu_sentences),
+          collate: (corpus, pairs) => collate(corpus, pairs, { ...ids, ...rows }),
+        });
+
+  const parts: RunParts<ReturnType<typeof translationObjective>["parameters"], Batch> = {
+    directory,
+    recipe,
+    device,
+    objective: translationObjective(config, { labelSmoothing: recipe.training.label_smoothing_factor }),
+    *batchesFrom(position): Generator<NextBatch<Batch>> {
+      const batches = batchesFrom(
+        training,
+        { tokensPerBatch: recipe.training.max_tokens, seed: recipe.training.seed, ...rows },
+        position,
+      );
+      for (const { position: at, next, pairs } of batches) {
+        yield { batch: collate(training, pairs, { ...ids, ...rows }), position: at, next };
+      }
+    },
+    validate: async (parameters) => validation?.(parameters),
+    writeModel: (folder, parameters) =>
+      writeTranslationModel(folder, model, parameters, recipe.training.save_dtype),
+    onEvent,
+    signal: options.signal,
+  };
+  return await runTraining(parts, options.resume);
+}
+
+/** The run's configuration and tokenizers: learned from the training files, or those of the run that goes on. */
+async function modelFor(
+  options: TrainTranslationOptions,
+  path: (file: string) => string,
+): Promise<TranslationModel> {
+  const { recipe, directory, onEvent } = options;
+  const start = join(directory, "start");
+  if (options.resume) {
+    const known = await readTranslationModel(start).catch(() => undefined);
+    if (known !== undefined) return known;
+  }
+  const { tokenizer, data } = recipe;
+  const learn = async (what: string, files: readonly string[]) => {
+    onEvent({
+      type: "message",
+      text: `Learning a vocabulary of ${tokenizer.vocab_size} pieces from ${what}.`,
+    });
+    return await learnBytePairEncoding(linesOf(files.map(path)), {
+      vocabSize: tokenizer.vocab_size,
+      lowercase: tokenizer.lowercase,
+      preTokenizer: tokenizer.pre_tokenizer,
+      minFrequency: tokenizer.min_frequency,
+    });
+  };
+  const sourceTokenizer = tokenizer.joint
+    ? await learn("both sides", [data.train_source, data.train_target])
+    : await learn("the source", [data.train_source]);
+  const targetTokenizer = tokenizer.joint ? sourceTokenizer : await learn("the target", [data.train_target]);
+  const idOf = (token: string) => {
+    const id = targetTokenizer.tokenToId(token);
+    if (id === undefined) throw new QkvError("internal", `tokenizer: has no piece ${token}`);
+    return id;
+  };
+  const config = parseTransformerConfig(
+    {
+      model_type: "transformer",
+      ...recipe.model,
+      vocab_size: sourceTokenizer.vocabSize,
+      decoder_vocab_size: targetTokenizer.vocabSize,
+      pad_token_id: idOf("<pad>"),
+      bos_token_id: idOf("<s>"),
+      eos_token_id: idOf("</s>"),
+    },
+    "recipe: model",
+  );
+  const { num_beams, length_penalty, max_length } = recipe.generation;
+  const decoding = { numBeams: num_beams, lengthPenalty: length_penalty, maxNewTokens: max_length };
+  const model = { config, sourceTokenizer, targetTokenizer, decoding };
+  await writeTranslationModel(start, model, new Map(), "float32");
+  await writeFileAtomically(join(directory, "recipe.json"), `${JSON.stringify(recipe, null, 2)}\n`);
+  // Read back, so that a run that goes on later has the very same.
+  return await readTranslationModel(start);
+}
+
+function* linesOf(files: readonly string[]): Generator<string> {
+  for (const file of files) yield* readLines(file);
+}
+
+function firstLines(file: string, count: number): string[] {
+  const lines: string[] = [];
+  if (count === 0) return lines;
+  for (const line of readLines(file)) {
+    lines.push(line);
+    if (lines.length === count) break;
+  }
+  return lines;
+}
+
+interface ValidationData {
+  readonly corpus: ParallelCorpus;
+  readonly sources: readonly string[];
+  readonly references: readonly string[];
+  collate(corpus: ParallelCorpus, pairs: readonly number[]): Batch;
+}
+
+/** Measures the loss of the validation corpus, and BLEU of its first sentences as greedy search translates them. */
+async function validator(options: TrainTranslationOptions, model: TranslationModel, data: ValidationData) {
+  const { device, recipe } = options;
+  const objective = translationObjective(model.config, { labelSmoothing: 0, mode: "inference" });
+  const loss = await device.compile(
+    new Map([["loss", objective.loss(parameterTensors(objective.parameters))]]),
+  );
+  const translator = data.sources.length > 0 ? await Translator.create(device, model, {}) : undefined;
+  const lowercase = recipe.tokenizer.lowercase;
+  return async (parameters: ReadonlyMap<string, DeviceArray>) => {
+    let sum = 0;
+    let tokens = 0;
+    for (let start = 0; start < data.corpus.length; start += 64) {
+      const pairs = Array.from(
+        { length: Math.min(64, data.corpus.length - start) },
+        (_, index) => start + index,
+      );
+      const batch = data.collate(data.corpus, pairs);
+      const result = await loss.run(objective.feeds(batch), parameters);
+      sum += (await result.get("loss")!.read())[0]!;
+      tokens += batch.tokenCount;
+    }
+    if (translator === undefined) return { loss: sum / tokens };
+    const translations = await translator.translate(data.sources, { numBeams: 1 }, parameters);
+    const hypotheses = translations.map(({ text }) => text);
+    const { score } = corpusBleu(hypotheses, [data.references], { lowercase });
+    return { loss: sum / tokens, bleu: score };
+  };
+}
