@@ -62,7 +62,10 @@ export function addedTokenFinder(
       const token = byText.get(match[0])!;
       let start = match.index;
       let end = start + match[0].length;
-      if (token.singleWord && (endsWithWord.test(text.slice(0, start)) || startsWithWord.test(text.slice(end)))) {
+      if (
+        token.singleWord &&
+        (endsWithWord.test(text.slice(0, start)) || startsWithWord.test(text.slice(end)))
+      ) {
         continue;
       }
       if (token.leftStrip) start = Math.max(done, text.slice(0, start).replace(whiteSpaceAtEnd, "").length);

@@ -5,7 +5,11 @@ import type { Encoding } from "./encoding.ts";
  * @param text - the text that was encoded
  * @param pair - the second text, where there were two
  */
-export function codePointOffsets(encoding: Encoding, text: string, pair = ""): [start: number, end: number][] {
+export function codePointOffsets(
+  encoding: Encoding,
+  text: string,
+  pair = "",
+): [start: number, end: number][] {
   const places = [codePointPlaces(text), codePointPlaces(pair)];
   return encoding.offsets.map(([start, end], index) => {
     const place = places[encoding.sequenceIds[index] ?? 0]!;

@@ -34,7 +34,10 @@ export function padAll(
   const { multipleOf } = options;
   if (multipleOf !== undefined) {
     if (!Number.isInteger(multipleOf) || multipleOf < 1) {
-      throw new QkvError("option", `padding: multipleOf must be a whole number, 1 or more; got ${multipleOf}`);
+      throw new QkvError(
+        "option",
+        `padding: multipleOf must be a whole number, 1 or more; got ${multipleOf}`,
+      );
     }
     target = Math.ceil(target / multipleOf) * multipleOf;
   }

@@ -80,7 +80,8 @@ export class Pipeline {
 
   #idsOfNewWord(word: string): number | readonly number[] {
     const tokens: WordTokens = { ids: [], starts: [], ends: [] };
-    if (word.length > 0) this.#stages.model.encodeWord(this.#mapsBytes ? toByteCharacters(word) : word, tokens);
+    if (word.length > 0)
+      this.#stages.model.encodeWord(this.#mapsBytes ? toByteCharacters(word) : word, tokens);
     const known = tokens.ids.length === 1 ? tokens.ids[0]! : tokens.ids;
     if (word.length <= cachedWordLength) {
       if (this.#cache.size >= cachedWordLimit) this.#cache.clear();

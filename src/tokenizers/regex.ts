@@ -65,6 +65,7 @@ function translateAtom(reader: RegexReader, folds: boolean): string {
       reader.next();
       return "(?:(?=\\n)|(?![\\s\\S]))";
     default: {
+      if (/^[*+?]/.test(character)) throw reader.fault(`nothing stands before the quantifier ${character}`);
       const literal = reader.next();
       return folds ? expandCase(literal) : escapeLiteral(literal);
     }
@@ -76,7 +77,8 @@ const groupStarts = /^\(\?(?:([im]*)(?:-([im]*))?:|<=|<!|=|!|>|<([A-Za-z_]\w*)>|
 function translateGroup(reader: RegexReader, folds: boolean): string {
   const start = groupStarts.exec(reader.rest());
   if (start === null) {
-    if (reader.rest().startsWith("(?")) throw reader.fault(`a group ${reader.rest().slice(0, 4)}... is not supported`);
+    if (reader.rest().startsWith("(?"))
+      throw reader.fault(`a group ${reader.rest().slice(0, 4)}... is not supported`);
     reader.next();
     return `(${closeGroup(reader, folds)}`;
   }

@@ -134,15 +134,24 @@ export class Tokenizer {
         : this.encode(text[0], { ...encodeOptions, pair: text[1] }),
     );
     if (padding === undefined) return encodings;
-    return padAll(encodings, padding, this.#paddingToken(padding.token), padding.side ?? this.settings.paddingSide);
+    return padAll(
+      encodings,
+      padding,
+      this.#paddingToken(padding.token),
+      padding.side ?? this.settings.paddingSide,
+    );
   }
 
   #paddingToken(wanted: string | undefined): PaddingToken {
-    const token = wanted ?? this.settings.padToken ?? ["<pad>", "[PAD]"].find((name) => this.#addedByContent.has(name));
+    const token =
+      wanted ?? this.settings.padToken ?? ["<pad>", "[PAD]"].find((name) => this.#addedByContent.has(name));
     const id = token === undefined ? undefined : this.tokenToId(token);
     if (token !== undefined && id !== undefined) return { token, id, typeId: 0 };
     const got = token === undefined ? "no pad token in the tokenizer's files" : `"${token}"`;
-    throw new QkvError("option", `padding: needs a token of the vocabulary; got ${got}; name one as padding.token`);
+    throw new QkvError(
+      "option",
+      `padding: needs a token of the vocabulary; got ${got}; name one as padding.token`,
+    );
   }
 
   /** The ids that `encode` gives, sooner. */

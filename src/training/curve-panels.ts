@@ -86,7 +86,7 @@ export function styleSheet(): string {
     ".best{fill:#fff;stroke:currentColor;stroke-width:2}",
     colors(0),
     "@media(prefers-color-scheme:dark){text{fill:#e5e7eb}.label,.muted{fill:#9ca3af}",
-    `.dot,.swatch{fill:currentColor}.page,.best{fill:#0f1420}.grid{stroke:#1e2635}.axis{stroke:#3b4557}.pale{stroke-opacity:.35}${colors(1)}}`,
+    `.page,.best{fill:#0f1420}.grid{stroke:#1e2635}.axis{stroke:#3b4557}.pale{stroke-opacity:.35}${colors(1)}}`,
   ].join("\n");
 }
 

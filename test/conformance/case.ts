@@ -26,7 +26,8 @@ export type Sample = (random: RandomStream) => number;
 export const normal: Sample = (random) => random.normal();
 export const positive: Sample = (random) => 0.5 + 1.5 * random.uniform();
 /** At least 0.1 from 0, where a function has a corner or a pole. */
-export const awayFromZero: Sample = (random) => (random.uniform() < 0.5 ? -1 : 1) * (0.1 + 1.5 * random.uniform());
+export const awayFromZero: Sample = (random) =>
+  (random.uniform() < 0.5 ? -1 : 1) * (0.1 + 1.5 * random.uniform());
 
 export interface HostValue {
   readonly data: HostArray;
@@ -83,20 +84,23 @@ export class CaseBuilder {
 
   /** Whole numbers in [from, limit), many of them more than once. */
   ids(name: string, dims: readonly Dim[], limit: number, from = 0): Tensor {
-    this.inputs.set(name, this.#draw(Int32Array, dims, (random) => from + random.below(limit - from)));
+    return this.whole(name, dims, (random) => from + random.below(limit - from));
+  }
+
+  whole(name: string, dims: readonly Dim[], sample: Sample): Tensor {
+    this.inputs.set(name, this.#draw(Int32Array, dims, sample));
     return input(name, dims, "int32");
   }
 
   truths(name: string, dims: readonly Dim[]): Tensor {
-    this.inputs.set(name, this.#draw(Uint8Array, dims, (random) => random.below(2)));
+    this.inputs.set(
+      name,
+      this.#draw(Uint8Array, dims, (random) => random.below(2)),
+    );
     return input(name, dims, "bool");
   }
 
-  #draw(
-    make: { new (length: number): HostArray },
-    dims: readonly Dim[],
-    sample: Sample,
-  ): HostValue {
+  #draw(make: { new (length: number): HostArray }, dims: readonly Dim[], sample: Sample): HostValue {
     const shape = dims.map((axis) => evaluateSize(axis.size, this.lengths));
     const data = new make(shape.reduce((left, right) => left * right, 1));
     for (let index = 0; index < data.length; index++) data[index] = sample(this.#random);
@@ -112,12 +116,19 @@ export interface Problem {
   readonly parameters: ReadonlyMap<string, HostValue>;
   readonly lengths: ReadonlyMap<string, number>;
   readonly randomness: RunRandomness;
+  /** The names of the inputs and parameters that gradients are taken at. */
+  readonly leaves: readonly string[];
 }
 
 export function forwardProblem(theCase: Case, lengths: Lengths = theCase.lengths, seed = 1): Problem {
   const make = new CaseBuilder(lengths, seed);
   const outputs = buildOutputs(theCase, make);
-  return problem(theCase.name, make, new Map(outputs.map((output, index) => [`output${index}`, output])), seed);
+  return problem(
+    theCase.name,
+    make,
+    new Map(outputs.map((output, index) => [`output${index}`, output])),
+    seed,
+  );
 }
 
 /** The objective, a weighted sum of all outputs, and its gradient at every leaf that has one, by the leaf's name. */
@@ -125,7 +136,12 @@ export function gradientProblem(theCase: Case, lengths: Lengths = theCase.length
   const make = new CaseBuilder(lengths, seed);
   const terms = buildOutputs(theCase, make).map((output, index) => {
     const weighted = multiply(output, make.weights(`weights of output${index}`, output.dims));
-    return output.dims.length === 0 ? weighted : sum(weighted, output.dims.map((axis) => axis.name));
+    return output.dims.length === 0
+      ? weighted
+      : sum(
+          weighted,
+          output.dims.map((axis) => axis.name),
+        );
   });
   const value = terms.reduce((left, right) => add(left, right));
   const outputs = new Map([[objective, value]]);
@@ -145,7 +161,20 @@ function buildOutputs(theCase: Case, make: CaseBuilder): readonly Tensor[] {
   return "node" in built ? [built] : built;
 }
 
-function problem(name: string, make: CaseBuilder, outputs: ReadonlyMap<string, Tensor>, seed: number): Problem {
+function problem(
+  name: string,
+  make: CaseBuilder,
+  outputs: ReadonlyMap<string, Tensor>,
+  seed: number,
+): Problem {
   const { inputs, parameters, lengths } = make;
-  return { name, outputs, inputs, parameters, lengths, randomness: { seed, step: 3 } };
+  return {
+    name,
+    outputs,
+    inputs,
+    parameters,
+    lengths,
+    randomness: { seed, step: 3 },
+    leaves: [...make.leaves.keys()],
+  };
 }

@@ -23,9 +23,12 @@ const usualText = fc.oneof(
   anyText,
   fc.string({ unit: "grapheme", maxLength: 40 }),
   fc
-    .array(fc.constantFrom("the", "cat", "Mann", "Straße", " ", "  ", "\n", ".", "!", "é", "😀", "42", "你"), {
-      maxLength: 20,
-    })
+    .array(
+      fc.constantFrom("the", "cat", "Mann", "Straße", " ", "  ", "\n", ".", "!", "é", "😀", "42", "你"),
+      {
+        maxLength: 20,
+      },
+    )
     .map((parts) => parts.join("")),
 );
 /** The reference takes U+FEFF for white space and U+0085 not, as JavaScript does and Unicode does not. */
@@ -83,7 +86,10 @@ describe.each([
   test("has the same ids in the reference implementation", () => {
     const reference = new Reference(savedAndRead(tokenizer), {});
     const known = fc
-      .array(fc.constantFrom(...corpus.flatMap((line) => line.split(/(?<= )/))), { minLength: 1, maxLength: 12 })
+      .array(fc.constantFrom(...corpus.flatMap((line) => line.split(/(?<= )/))), {
+        minLength: 1,
+        maxLength: 12,
+      })
       .map((parts) => parts.join("").trim());
     fc.assert(
       fc.property(known, (text) => {
@@ -106,25 +112,31 @@ describe.each([
 });
 
 describe.skipIf(!hasShared)(`both ways to encode agree${needsShared}`, () => {
-  test.each(["bert_cased", "bert_uncased", "gpt2", "llama2_style", "llama3_style", "roberta", "t5"])("%s", (name) => {
-    const tokenizer = Tokenizer.fromJson(readSharedJson(`goldens/tokenizers/${name}/tokenizer.json`));
-    const special = fc.constantFrom(...tokenizer.addedTokens.map((token) => token.content));
-    const text = fc
-      .array(fc.oneof(usualText, special, fc.constantFrom(" ", "\r\n", "ﬁ", "①", "e\u0301", "각", "İ", "Σ")), {
-        maxLength: 6,
-      })
-      .map((parts) => parts.join(""));
-    fc.assert(
-      fc.property(text, (value) => {
-        const encoding = tokenizer.encode(value);
-        expect(tokenizer.encodeIds(value)).toEqual(encoding.ids);
-        for (const [start, end] of encoding.offsets) {
-          expect(start).toBeLessThanOrEqual(end);
-          expect(end).toBeLessThanOrEqual(value.length);
-        }
-      }),
-    );
-  });
+  test.each(["bert_cased", "bert_uncased", "gpt2", "llama2_style", "llama3_style", "roberta", "t5"])(
+    "%s",
+    (name) => {
+      const tokenizer = Tokenizer.fromJson(readSharedJson(`goldens/tokenizers/${name}/tokenizer.json`));
+      const special = fc.constantFrom(...tokenizer.addedTokens.map((token) => token.content));
+      const text = fc
+        .array(
+          fc.oneof(usualText, special, fc.constantFrom(" ", "\r\n", "ﬁ", "①", "e\u0301", "각", "İ", "Σ")),
+          {
+            maxLength: 6,
+          },
+        )
+        .map((parts) => parts.join(""));
+      fc.assert(
+        fc.property(text, (value) => {
+          const encoding = tokenizer.encode(value);
+          expect(tokenizer.encodeIds(value)).toEqual(encoding.ids);
+          for (const [start, end] of encoding.offsets) {
+            expect(start).toBeLessThanOrEqual(end);
+            expect(end).toBeLessThanOrEqual(value.length);
+          }
+        }),
+      );
+    },
+  );
 });
 
 test("long words and short words are merged alike", () => {
@@ -133,7 +145,11 @@ test("long words and short words are merged alike", () => {
     fc.property(fc.array(merge, { maxLength: 30 }), fc.array(fc.nat(9), { maxLength: 60 }), (merges, ids) => {
       const column = (index: 0 | 1 | 2) => Int32Array.from(merges, (entry) => entry[index]);
       const table = makeMergeTable(column(0), column(1), column(2));
-      const symbols = () => ({ ids: [...ids], starts: ids.map((_, at) => at), ends: ids.map((_, at) => at + 1) });
+      const symbols = () => ({
+        ids: [...ids],
+        starts: ids.map((_, at) => at),
+        ends: ids.map((_, at) => at + 1),
+      });
       const short = { ids: [], starts: [], ends: [] };
       const long = { ids: [], starts: [], ends: [] };
       mergeShortWord(symbols(), table, short);

@@ -54,10 +54,7 @@ const decoders = {
       readCount(object, "stop", place, 0),
     ),
   WordPiece: (object, place) =>
-    wordPieceDecoder(
-      readString(object, "prefix", place, "##"),
-      readBoolean(object, "cleanup", place, true),
-    ),
+    wordPieceDecoder(readString(object, "prefix", place, "##"), readBoolean(object, "cleanup", place, true)),
 } satisfies { [type: string]: (object: JsonObject, place: string) => Decoder };
 
 /** The decoder that a `tokenizer.json` describes. */

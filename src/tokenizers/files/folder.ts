@@ -78,7 +78,10 @@ export function tokenizersFromFiles(files: Files, modelType?: string): ModelToke
   const way = ways.find(({ needs }) => needs.every((name) => files.has(name)));
   if (way === undefined) {
     const wanted = ways.map(({ needs }) => needs.join(" + ")).join(", or ");
-    throw new QkvError("file", `tokenizer: needs ${wanted}; got ${[...files.keys()].join(", ") || "no such file"}`);
+    throw new QkvError(
+      "file",
+      `tokenizer: needs ${wanted}; got ${[...files.keys()].join(", ") || "no such file"}`,
+    );
   }
   if (!way.needs.includes("tokenizer.json") && files.has("added_tokens.json")) {
     throw new QkvError(
@@ -97,7 +100,11 @@ function both(tokenizer: Tokenizer): ModelTokenizers {
   return { source: tokenizer, target: tokenizer };
 }
 
-const families: { readonly [modelType: string]: SentencePieceFamily } = { t5: "t5", mt5: "t5", llama: "llama" };
+const families: { readonly [modelType: string]: SentencePieceFamily } = {
+  t5: "t5",
+  mt5: "t5",
+  llama: "llama",
+};
 
 function readSentencePiece(
   name: TokenizerFileName,

@@ -22,7 +22,10 @@ export interface MarianFiles {
  * ids; pieces that it lacks are unknown. Texts end with `</s>`. A language code like `>>fra<<` in front of a
  * source is one token. Either tokenizer decodes ids of its vocabulary.
  */
-export function marianTokenizers(files: MarianFiles): { readonly source: Tokenizer; readonly target: Tokenizer } {
+export function marianTokenizers(files: MarianFiles): {
+  readonly source: Tokenizer;
+  readonly target: Tokenizer;
+} {
   const config = files.config ?? {};
   return {
     source: marianTokenizer(files.source, "source.spm", files.vocab, "vocab.json", config),

@@ -43,7 +43,9 @@ export function readSentencePieceModel(bytes: Uint8Array, place: string): Senten
     return readModel(bytes, place);
   } catch (cause) {
     if (cause instanceof QkvError) throw cause;
-    throw new QkvError("file", `${place}: is no SentencePiece model or damaged; fetch the file again`, { cause });
+    throw new QkvError("file", `${place}: is no SentencePiece model or damaged; fetch the file again`, {
+      cause,
+    });
   }
 }
 
@@ -93,7 +95,10 @@ function readPiece(bytes: Uint8Array, place: string): SentencePiece {
   const code = Number(fields.get(3) ?? 1);
   const kind = pieceKinds[code];
   if (!(text instanceof Uint8Array) || kind === undefined) {
-    throw new QkvError("file", `${place}: is damaged: a piece has no text or a kind that is not known (${code})`);
+    throw new QkvError(
+      "file",
+      `${place}: is damaged: a piece has no text or a kind that is not known (${code})`,
+    );
   }
   return { piece: decoder.decode(text), score: Number(fields.get(2) ?? 0), kind };
 }

@@ -87,7 +87,10 @@ export function sentencePieceStages(model: SentencePieceModel): JsonObject {
 export function unigramJson(model: SentencePieceModel, vocab: readonly [string, number][]): JsonObject {
   return {
     type: "Unigram",
-    unk_id: Math.max(0, model.pieces.findIndex(({ kind }) => kind === "unknown")),
+    unk_id: Math.max(
+      0,
+      model.pieces.findIndex(({ kind }) => kind === "unknown"),
+    ),
     vocab,
     byte_fallback: model.fallsBackToBytes,
   };
@@ -109,7 +112,10 @@ function bytePairJson(model: SentencePieceModel): JsonObject {
       const right = characters.slice(count).join("");
       if (ids.has(left) && ids.has(right)) splits.push({ left, right, score });
     }
-    splits.sort((one, other) => ids.get(one.left)! - ids.get(other.left)! || ids.get(one.right)! - ids.get(other.right)!);
+    splits.sort(
+      (one, other) =>
+        ids.get(one.left)! - ids.get(other.left)! || ids.get(one.right)! - ids.get(other.right)!,
+    );
     merges.push(...splits);
   }
   merges.sort((one, other) => other.score - one.score);
@@ -133,7 +139,9 @@ function templateJson(family: SentencePieceFamily, special: readonly NamedToken[
   const text = (id: "A" | "B", type_id: number) => ({ Sequence: { id, type_id } });
   const around = (id: "A" | "B", type_id: number) => {
     const added = { SpecialToken: { id: token.name, type_id } };
-    return family === "t5" ? [text(id, 0), { ...added, SpecialToken: { id: token.name, type_id: 0 } }] : [added, text(id, type_id)];
+    return family === "t5"
+      ? [text(id, 0), { ...added, SpecialToken: { id: token.name, type_id: 0 } }]
+      : [added, text(id, type_id)];
   };
   return {
     type: "TemplateProcessing",

@@ -10,12 +10,21 @@ import { type NamedToken, specialTokensJson } from "./vocabulary-text.ts";
  * @param merges - the text of `merges.txt`: a first line `#version` (optional), then two tokens a line
  * @param config - the parsed `tokenizer_config.json`
  */
-export function tokenizerFromVocabularyAndMerges(vocab: unknown, merges: string, config: unknown = {}): Tokenizer {
+export function tokenizerFromVocabularyAndMerges(
+  vocab: unknown,
+  merges: string,
+  config: unknown = {},
+): Tokenizer {
   const settings = readObject(config, "tokenizer_config.json");
   const ids = readObject(vocab, "vocab.json");
   const isRoberta = ["<s>", "</s>", "<mask>"].every((token) => Object.hasOwn(ids, token));
   const addPrefixSpace = readBoolean(settings, "add_prefix_space", "tokenizer_config.json", false);
-  const byteLevel = { type: "ByteLevel", add_prefix_space: addPrefixSpace, trim_offsets: true, use_regex: true };
+  const byteLevel = {
+    type: "ByteLevel",
+    add_prefix_space: addPrefixSpace,
+    trim_offsets: true,
+    use_regex: true,
+  };
   const family = isRoberta
     ? robertaStages(ids, settings, addPrefixSpace)
     : {

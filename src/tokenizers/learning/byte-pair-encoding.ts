@@ -2,7 +2,13 @@ import { QkvError } from "../../util/errors.ts";
 import { byteCharacters, toByteCharacters } from "../byte-level.ts";
 import { Tokenizer } from "../tokenizer.ts";
 import { learnMerges } from "./merge-learner.ts";
-import { addedTokensJson, checkSpecialTokens, checkVocabSize, endTemplateJson, requireSpecial } from "./special-tokens.ts";
+import {
+  addedTokensJson,
+  checkSpecialTokens,
+  checkVocabSize,
+  endTemplateJson,
+  requireSpecial,
+} from "./special-tokens.ts";
 import { byCodePoint, charactersOf, countWords, type WordCounts } from "./words.ts";
 
 /** What texts are cut into before byte-pair encoding is learned and used. */
@@ -10,7 +16,7 @@ export type BytePairWords = "byteLevel" | "metaspace" | "whitespace";
 
 /** How a byte-pair encoding is learned. */
 export interface BytePairEncodingOptions {
-  /** How many tokens there shall be, special tokens and single characters included; default 10,000. */
+  /** The most tokens there shall be, special tokens and single characters included; default 10,000. */
   vocabSize?: number;
   /** How many merges are learned; instead of `vocabSize`. */
   merges?: number;
@@ -147,7 +153,11 @@ const wayOf: { readonly [Words in BytePairWords]: Way } = {
       pre_tokenizer: metaspaceJson,
       decoder: metaspaceJson,
     }),
-    alphabetOf: (counts) => ({ alphabet: charactersOf(counts), symbolsOf: (word) => [...word], suffix: null }),
+    alphabetOf: (counts) => ({
+      alphabet: charactersOf(counts),
+      symbolsOf: (word) => [...word],
+      suffix: null,
+    }),
   },
   whitespace: {
     stages: (lowercase) => ({

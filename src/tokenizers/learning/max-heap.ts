@@ -37,7 +37,8 @@ export class MaxHeap {
     for (;;) {
       let child = 2 * index + 1;
       if (child >= size) break;
-      if (child + 1 < size && this.#isBefore(this.#keys[child + 1]!, this.#values[child + 1]!, child)) child++;
+      if (child + 1 < size && this.#isBefore(this.#keys[child + 1]!, this.#values[child + 1]!, child))
+        child++;
       if (this.#isBefore(key, value, child)) break;
       this.#move(child, index);
       index = child;

@@ -49,7 +49,11 @@ export function reestimate(pieces: readonly ScoredPiece[], expected: Float64Arra
  * Keeps the `kept` pieces whose loss would cost most: the likelihood that the words lose when each occurrence of
  * the piece in their best cuts is cut in the best other way. Pieces that cannot be cut in another way stay.
  */
-export function pruneByLoss(pieces: readonly ScoredPiece[], words: CountedWords, kept: number): ScoredPiece[] {
+export function pruneByLoss(
+  pieces: readonly ScoredPiece[],
+  words: CountedWords,
+  kept: number,
+): ScoredPiece[] {
   const lattice = new Lattice(pieces);
   const used = new Float64Array(pieces.length);
   words.texts.forEach((word, index) => {

@@ -1,13 +1,25 @@
 import { QkvError } from "../../util/errors.ts";
 import { Tokenizer } from "../tokenizer.ts";
-import { addedTokensJson, checkSpecialTokens, checkVocabSize, endTemplateJson, requireSpecial } from "./special-tokens.ts";
+import {
+  addedTokensJson,
+  checkSpecialTokens,
+  checkVocabSize,
+  endTemplateJson,
+  requireSpecial,
+} from "./special-tokens.ts";
 import { seedPieces } from "./unigram-seeds.ts";
-import { type CountedWords, expectCounts, pruneByLoss, reestimate, type ScoredPiece } from "./unigram-steps.ts";
+import {
+  type CountedWords,
+  expectCounts,
+  pruneByLoss,
+  reestimate,
+  type ScoredPiece,
+} from "./unigram-steps.ts";
 import { countWords } from "./words.ts";
 
 /** How a unigram model is learned. */
 export interface UnigramOptions {
-  /** How many tokens there shall be, special tokens and single characters included; default 8,000. */
+  /** The most tokens there shall be, special tokens and single characters included; default 8,000. */
   vocabSize?: number;
   /** The first ids, in order; default `<pad>`, `</s>`, `<unk>`. */
   specialTokens?: readonly string[];
@@ -44,7 +56,10 @@ export async function learnUnigram(
   const where = "learnUnigram";
   const { specialTokens = ["<pad>", "</s>", "<unk>"], shrinkingFactor = 0.75, onProgress } = options;
   if (!(shrinkingFactor > 0 && shrinkingFactor < 1)) {
-    throw new QkvError("option", `${where}: shrinkingFactor must lie between 0 and 1; got ${shrinkingFactor}`);
+    throw new QkvError(
+      "option",
+      `${where}: shrinkingFactor must lie between 0 and 1; got ${shrinkingFactor}`,
+    );
   }
   checkSpecialTokens(specialTokens, where);
   const unknown = requireSpecial("<unk>", specialTokens, where);
@@ -66,7 +81,11 @@ export async function learnUnigram(
     for (let step = 0; step < stepsPerRound; step++) pieces = reestimate(pieces, expectCounts(pieces, words));
     onProgress?.(Math.max(pieces.length, wanted), wanted);
     if (pieces.length <= wanted * spare) break;
-    pieces = pruneByLoss(pieces, words, Math.max(Math.floor(wanted * spare), Math.floor(pieces.length * shrinkingFactor)));
+    pieces = pruneByLoss(
+      pieces,
+      words,
+      Math.max(Math.floor(wanted * spare), Math.floor(pieces.length * shrinkingFactor)),
+    );
   }
   const chosen = chooseFinal(pieces, characterCounts, wanted);
   return Tokenizer.fromJson({
@@ -95,10 +114,16 @@ function countCharacters(words: CountedWords): Map<string, number> {
 }
 
 /** All single characters, and the most probable of the other pieces. Lost characters get small scores. */
-function chooseFinal(pieces: readonly ScoredPiece[], characters: Map<string, number>, wanted: number): ScoredPiece[] {
+function chooseFinal(
+  pieces: readonly ScoredPiece[],
+  characters: Map<string, number>,
+  wanted: number,
+): ScoredPiece[] {
   const scores = new Map(pieces.map(({ text, score }) => [text, score]));
   const least = pieces.reduce((smallest, { score }) => Math.min(smallest, score), 0);
-  const byCount = [...characters].sort(([one, count], [other, otherCount]) => otherCount - count || (one < other ? -1 : 1));
+  const byCount = [...characters].sort(
+    ([one, count], [other, otherCount]) => otherCount - count || (one < other ? -1 : 1),
+  );
   const chosen = byCount.map(([text], rank) => ({
     text,
     // Each lost character a little below the one before, so that scores tell them apart.

@@ -6,7 +6,7 @@ import { charactersOf, countWords } from "./words.ts";
 
 /** How a WordPiece vocabulary is learned. */
 export interface WordPieceOptions {
-  /** How many tokens there shall be, special tokens and single characters included; default 10,000. */
+  /** The most tokens there shall be, special tokens and single characters included; default 10,000. */
   vocabSize?: number;
   /** The first ids, in order; default `[PAD]`, `[UNK]`, `[CLS]`, `[SEP]`, `[MASK]`. */
   specialTokens?: readonly string[];

@@ -23,7 +23,8 @@ export function readRenumbered(object: JsonObject, place: string): Model {
     encodeWord: (word, output) => {
       const first = output.ids.length;
       inner.encodeWord(word, output);
-      for (let index = first; index < output.ids.length; index++) output.ids[index] = ids[output.ids[index]!]!;
+      for (let index = first; index < output.ids.length; index++)
+        output.ids[index] = ids[output.ids[index]!]!;
     },
   };
 }

@@ -30,5 +30,8 @@ function guessType(object: JsonObject, place: string): string {
   if (Array.isArray(object.vocab)) return "Unigram";
   if (typeof object.continuing_subword_prefix === "string") return "WordPiece";
   if (typeof object.vocab === "object" && typeof object.unk_token === "string") return "WordLevel";
-  throw new QkvError("config", `${place}: has no type and looks like none of ${Object.keys(models).join(", ")}`);
+  throw new QkvError(
+    "config",
+    `${place}: has no type and looks like none of ${Object.keys(models).join(", ")}`,
+  );
 }

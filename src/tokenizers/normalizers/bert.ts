@@ -85,14 +85,20 @@ function stripNonSpacingMarks(): Normalizer {
   );
 }
 
-const removedByNmt = /^[\u0001-\u0008\u000b\u000e-\u001f\u007f\u008f\u009f]$/;
 const spacesOfNmt = /^[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]$/;
+
+/** The control characters that NMT's clean-up removes: all but some that separate. */
+function isRemovedByNmt(character: string): boolean {
+  const code = character.charCodeAt(0);
+  if (code === 0x0b || code === 0x7f || code === 0x8f || code === 0x9f) return true;
+  return (code >= 1 && code <= 8) || (code >= 0x0e && code <= 0x1f);
+}
 
 /** The clean-up of machine translation: some control characters go, kinds of white space become a space. */
 export function nmtNormalizer(): Normalizer {
   return normalizerFromRewrite((text, output) =>
     mapCharacters(text, output, (character) => {
-      if (removedByNmt.test(character)) return "";
+      if (isRemovedByNmt(character)) return "";
       return spacesOfNmt.test(character) ? " " : character;
     }),
   );
@@ -100,5 +106,8 @@ export function nmtNormalizer(): Normalizer {
 
 /** Puts the byte-level characters of each character in its place. */
 export function byteLevelNormalizer(): Normalizer {
-  return normalizerFromRewrite((text, output) => mapCharacters(text, output, toByteCharacters), toByteCharacters);
+  return normalizerFromRewrite(
+    (text, output) => mapCharacters(text, output, toByteCharacters),
+    toByteCharacters,
+  );
 }

@@ -94,7 +94,10 @@ const longestGrapheme = 5;
  *   where its beginning has a replacement, else to each of its characters; `longest`: as SentencePiece does, at
  *   each place the longest text that has a replacement
  */
-export function precompiledNormalizer(map: ReplacementMap, way: "graphemes" | "longest" = "graphemes"): Normalizer {
+export function precompiledNormalizer(
+  map: ReplacementMap,
+  way: "graphemes" | "longest" = "graphemes",
+): Normalizer {
   let segmenter: Intl.Segmenter | undefined;
   const ascii = Array.from({ length: 128 }, (_, code) => {
     const character = String.fromCharCode(code);

@@ -22,7 +22,8 @@ export function postProcess(
   const result = applyTemplates(steps, first, second, addSpecialTokens);
   const seconds = second === undefined ? [undefined] : [second, ...second.overflowing];
   for (const part of first.overflowing) {
-    for (const other of seconds) result.overflowing.push(applyTemplates(steps, part, other, addSpecialTokens));
+    for (const other of seconds)
+      result.overflowing.push(applyTemplates(steps, part, other, addSpecialTokens));
   }
   for (const other of second?.overflowing ?? []) {
     result.overflowing.push(applyTemplates(steps, first, other, addSpecialTokens));
@@ -31,7 +32,11 @@ export function postProcess(
 }
 
 /** The ids of one text or two with the special tokens around, without anything else. */
-export function postProcessIds(steps: readonly PostProcessorStep[], first: number[], second?: number[]): number[] {
+export function postProcessIds(
+  steps: readonly PostProcessorStep[],
+  first: number[],
+  second?: number[],
+): number[] {
   let parts: number[][] = second === undefined ? [first] : [first, second];
   for (const step of steps) {
     if (step.kind !== "template") continue;
@@ -61,7 +66,11 @@ function applyTemplates(
   return result;
 }
 
-function applyTemplate(template: Template, parts: readonly Encoding[], addSpecialTokens: boolean): Encoding[] {
+function applyTemplate(
+  template: Template,
+  parts: readonly Encoding[],
+  addSpecialTokens: boolean,
+): Encoding[] {
   const result: Encoding[] = [];
   for (const piece of parts.length > 1 ? template.pair : template.single) {
     if (piece.kind === "sequence") {

@@ -1,5 +1,13 @@
 import { QkvError } from "../../util/errors.ts";
-import { type JsonObject, readChoice, readCount, readList, readObject, readString, wrongKind } from "../json.ts";
+import {
+  type JsonObject,
+  readChoice,
+  readCount,
+  readList,
+  readObject,
+  readString,
+  wrongKind,
+} from "../json.ts";
 import type { Template, TemplatePiece } from "./post-processor.ts";
 
 /** The template of a `tokenizer.json`'s TemplateProcessing. */

@@ -1,4 +1,10 @@
-import { type AlignedText, type Rewrite, rewriteAligned, rewriteText, sliceAligned } from "../aligned-text.ts";
+import {
+  type AlignedText,
+  type Rewrite,
+  rewriteAligned,
+  rewriteText,
+  sliceAligned,
+} from "../aligned-text.ts";
 
 /**
  * One step of cutting a text into words: it either rewrites each piece or cuts each piece into smaller ones.

@@ -19,7 +19,11 @@ export function splitStep(pattern: Pattern, behavior: SplitBehavior, invert = fa
   const cut = (text: string) => behaviorRules[behavior](findParts(pattern, text, invert));
   const { expression } = pattern;
   if (expression === undefined || behavior !== (invert ? "Removed" : "Isolated")) return { kind: "cut", cut };
-  return { kind: "cut", cut, quick: (text) => matchesThatCover(expression, text, invert) ?? slices(text, cut(text)) };
+  return {
+    kind: "cut",
+    cut,
+    quick: (text) => matchesThatCover(expression, text, invert) ?? slices(text, cut(text)),
+  };
 }
 
 /** A part of a text that is a match or lies between two. */
@@ -88,7 +92,8 @@ function matchesThatCover(expression: RegExp, text: string, needNot: boolean): s
 
 function slices(text: string, ranges: readonly number[]): string[] {
   const words: string[] = [];
-  for (let index = 0; index < ranges.length; index += 2) words.push(text.slice(ranges[index], ranges[index + 1]));
+  for (let index = 0; index < ranges.length; index += 2)
+    words.push(text.slice(ranges[index], ranges[index + 1]));
   return words;
 }
 

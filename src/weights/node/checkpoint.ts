@@ -146,7 +146,8 @@ function otherFormat(path: string): QkvError {
   return new QkvError(
     "file",
     `${path}: weights must be in safetensors format; got another; take the ${singleFile} ` +
-      `of the same repository (it is often on the branch refs/pr/1)${ofPyTorch ? `, or convert the file: ${conversion}` : ""}`,
+      `of the same repository (where it is not there, look at its pull requests)` +
+      `${ofPyTorch ? `, or convert the file: ${conversion}` : ""}`,
   );
 }
 

@@ -61,7 +61,11 @@ export const axesCases = {
     lengths,
     large,
     build: (make: CaseBuilder) =>
-      build.softmaxGradient(make.float("weights", axes(make, "abc")), make.float("gradient", axes(make, "abc")), axis),
+      build.softmaxGradient(
+        make.float("weights", axes(make, "abc")),
+        make.float("gradient", axes(make, "abc")),
+        axis,
+      ),
   })),
   layerNorm: [
     layerNorm("abc"),
@@ -75,7 +79,12 @@ export const axesCases = {
       build: (make: CaseBuilder) => {
         const x = make.float("x", axes(make, "abc"));
         const last = x.dims.at(-1)!;
-        return build.layerNormOutputs(x, make.float("gain", [last], positive), make.float("bias", [last]), 0.1);
+        return build.layerNormOutputs(
+          x,
+          make.float("gain", [last], positive),
+          make.float("bias", [last]),
+          0.1,
+        );
       },
     },
   ],

@@ -89,16 +89,18 @@ export const elementwiseCases = {
   and: binary(build.and, truths),
   not: [{ name: "three axes", lengths, large, build: (make) => build.not(truths(make, "x", "abc")) }],
   where: [
-    ...([
-      ["the same axes", "abc", "abc", "abc"],
-      ["the condition lacks an axis", "bc", "abc", "abc"],
-      ["yes lacks the last axis", "abc", "ab", "abc"],
-      ["no has only the middle axis", "abc", "abc", "b"],
-      ["only the condition has all axes", "abc", "a", "ac"],
-      ["yes and no are scalars", "abc", "", ""],
-      ["the condition is a scalar", "", "ab", "b"],
-      ["three scalars", "", "", ""],
-    ] as const).map(
+    ...(
+      [
+        ["the same axes", "abc", "abc", "abc"],
+        ["the condition lacks an axis", "bc", "abc", "abc"],
+        ["yes lacks the last axis", "abc", "ab", "abc"],
+        ["no has only the middle axis", "abc", "abc", "b"],
+        ["only the condition has all axes", "abc", "a", "ac"],
+        ["yes and no are scalars", "abc", "", ""],
+        ["the condition is a scalar", "", "ab", "b"],
+        ["three scalars", "", "", ""],
+      ] as const
+    ).map(
       ([name, condition, yes, no]): Case => ({
         name,
         lengths,
@@ -127,7 +129,11 @@ export const elementwiseCases = {
       build: (make) => {
         const x = make.float("x", axes(make, "abc"));
         const ids = build.cast(smallIds(make, "ids", "bc"), "float32");
-        return [build.cast(x, "float32"), build.multiply(x, ids), build.cast(truths(make, "truths", "a"), "float32")];
+        return [
+          build.cast(x, "float32"),
+          build.multiply(x, ids),
+          build.cast(truths(make, "truths", "a"), "float32"),
+        ];
       },
     },
     {
@@ -138,7 +144,11 @@ export const elementwiseCases = {
       build: (make) => {
         const x = make.float("x", axes(make, "abc"), (random) => 3 * random.normal());
         const ids = smallIds(make, "ids", "abc");
-        return [build.cast(x, "int32"), build.cast(ids, "bool"), build.cast(truths(make, "truths", "a"), "int32")];
+        return [
+          build.cast(x, "int32"),
+          build.cast(ids, "bool"),
+          build.cast(truths(make, "truths", "a"), "int32"),
+        ];
       },
     },
     {

@@ -13,7 +13,12 @@ const product = (name: string, left: string, right: string, over: string, scale 
   lengths,
   large,
   build: (make) =>
-    build.contract(make.float("left", axes(make, left)), make.float("right", axes(make, right)), [...over], scale),
+    build.contract(
+      make.float("left", axes(make, left)),
+      make.float("right", axes(make, right)),
+      [...over],
+      scale,
+    ),
 });
 
 const biased = (name: string, left: string, right: string, over: string, bias: string, scale = 1): Case => ({
@@ -65,7 +70,7 @@ export const productCases = {
     product("only batch axes", "na", "na", ""),
     product("a batch of outer products", "na", "nb", ""),
     product("a batch, two free axes, two summed", "nackl", "nlkb", "kl"),
-    product("a table and a batch", "vk".replace("v", "B"), "nak", "k"),
+    product("a table and a batch", "bk", "nak", "k"),
     {
       name: "with itself",
       lengths,
@@ -79,7 +84,7 @@ export const productCases = {
     biased("bias first", "ak", "bk", "k", "b"),
     biased("bias, scaled", "ak", "kb", "k", "b", 0.5),
     biased("bias of two axes", "ak", "bck", "k", "bc"),
-    biased("bias under three axes", "nack", "BK", "k", "B"),
+    biased("bias under three axes", "nacK", "BK", "k", "B"),
     biased("bias of the left's axis", "ak", "bk", "k", "a"),
     biased("bias of all axes", "ak", "bk", "k", "ab"),
     biased("bias of a row", "k", "bk", "k", "b"),
@@ -90,8 +95,16 @@ export const productCases = {
       lengths,
       large,
       build: (make) => {
-        const first = build.contract(make.float("x", axes(make, "ak")), make.float("w", axes(make, "bk")), "k");
-        const second = build.contract(make.float("y", axes(make, "k")), make.float("v", axes(make, "bk")), "k");
+        const first = build.contract(
+          make.float("x", axes(make, "ak")),
+          make.float("w", axes(make, "bk")),
+          "k",
+        );
+        const second = build.contract(
+          make.float("y", axes(make, "k")),
+          make.float("v", axes(make, "bk")),
+          "k",
+        );
         const total = build.add(first, second);
         return [total, build.multiply(first, build.add(second, second))];
       },

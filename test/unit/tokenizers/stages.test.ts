@@ -45,7 +45,12 @@ describe("normalizers", () => {
 });
 
 describe("pre-tokenizers", () => {
-  const split = (behavior: string, invert = false) => ({ type: "Split", pattern: { String: "-" }, behavior, invert });
+  const split = (behavior: string, invert = false) => ({
+    type: "Split",
+    pattern: { String: "-" },
+    behavior,
+    invert,
+  });
   const countdown = "the-final--countdown";
   test.each([
     [{ type: "ByteLevel", add_prefix_space: true }, "a  b's", ["Ġa", "Ġ", "Ġb", "'s"]],
@@ -68,13 +73,12 @@ describe("pre-tokenizers", () => {
     [split("MergedWithNext"), countdown, ["the", "-final", "-", "-countdown"]],
     [split("Contiguous"), countdown, ["the", "-", "final", "--", "countdown"]],
     [split("Removed", true), countdown, ["-", "-", "-"]],
+    [{ type: "Split", pattern: { Regex: "(?=[A-Z])" }, behavior: "Isolated" }, "aBcD", ["a", "Bc", "D"]],
     [
-      { type: "Split", pattern: { Regex: "(?=[A-Z])" }, behavior: "Isolated" },
-      "aBcD",
-      ["a", "Bc", "D"],
-    ],
-    [
-      { type: "Sequence", pretokenizers: [{ type: "WhitespaceSplit" }, { type: "Digits", individual_digits: true }] },
+      {
+        type: "Sequence",
+        pretokenizers: [{ type: "WhitespaceSplit" }, { type: "Digits", individual_digits: true }],
+      },
       "a1 2",
       ["a", "1", "2"],
     ],
@@ -100,7 +104,11 @@ describe("decoders", () => {
     [{ type: "Metaspace", prepend_scheme: "never" }, ["▁a"], " a"],
     [{ type: "BPEDecoder", suffix: "</w>" }, ["a", "b</w>", "c</w>"], "ab c"],
     [{ type: "ByteFallback" }, ["<0xC3>", "<0xA9>", "a", "<0xC3>", "<0xC3>"], "éa\ufffd\ufffd"],
-    [{ type: "CTC", pad_token: "<pad>", word_delimiter_token: "|" }, ["a", "a", "<pad>", "a", "|", "b"], "aa b"],
+    [
+      { type: "CTC", pad_token: "<pad>", word_delimiter_token: "|" },
+      ["a", "a", "<pad>", "a", "|", "b"],
+      "aa b",
+    ],
     [
       {
         type: "Sequence",
@@ -126,7 +134,11 @@ describe("models", () => {
   };
 
   test("WordPiece takes the longest piece, or the word is unknown", () => {
-    const model = { type: "WordPiece", unk_token: "?", vocab: { "?": 0, un: 1, "##aff": 2, "##able": 3, "##a": 4 } };
+    const model = {
+      type: "WordPiece",
+      unk_token: "?",
+      vocab: { "?": 0, un: 1, "##aff": 2, "##able": 3, "##a": 4 },
+    };
     expect(pieces(model, "unaffable")).toEqual([
       [1, 0, 2],
       [2, 2, 5],
@@ -158,9 +170,19 @@ describe("models", () => {
   });
 
   test("byte-pair encoding: prefix, suffix, bytes, joined unknowns, whole words", () => {
-    const suffixed = { type: "BPE", end_of_word_suffix: "</w>", vocab: { a: 0, "b</w>": 1, "ab</w>": 2 }, merges: ["a b</w>"] };
+    const suffixed = {
+      type: "BPE",
+      end_of_word_suffix: "</w>",
+      vocab: { a: 0, "b</w>": 1, "ab</w>": 2 },
+      merges: ["a b</w>"],
+    };
     expect(pieces(suffixed, "ab")).toEqual([[2, 0, 2]]);
-    const prefixed = { type: "BPE", continuing_subword_prefix: "##", vocab: { a: 0, "##b": 1, ab: 2 }, merges: [["a", "##b"]] };
+    const prefixed = {
+      type: "BPE",
+      continuing_subword_prefix: "##",
+      vocab: { a: 0, "##b": 1, ab: 2 },
+      merges: [["a", "##b"]],
+    };
     expect(pieces(prefixed, "ab")).toEqual([[2, 0, 2]]);
     const unknown = { type: "BPE", unk_token: "?", vocab: { "?": 0, a: 1 }, merges: [] };
     expect(pieces(unknown, "xya")).toEqual([
@@ -185,17 +207,29 @@ describe("models", () => {
 
 describe("what is not supported", () => {
   test.each([
-    [() => readNormalizer({ type: "Lowercas" }, "normalizer"), /normalizer: the type "Lowercas".*did you mean "Lowercase"/],
-    [() => readPreTokenizer({ type: "UnicodeScripts" }, "pre_tokenizer"), /known are BertPreTokenizer, ByteLevel/],
+    [
+      () => readNormalizer({ type: "Lowercas" }, "normalizer"),
+      /normalizer: the type "Lowercas".*did you mean "Lowercase"/,
+    ],
+    [
+      () => readPreTokenizer({ type: "UnicodeScripts" }, "pre_tokenizer"),
+      /known are BertPreTokenizer, ByteLevel/,
+    ],
     [() => readModel({ type: "Bag" }, "model"), /known are BPE, /],
     [() => readModel({ type: "BPE", dropout: 0.1, vocab: {}, merges: [] }, "model"), /model\.dropout/],
     [() => readDecoder({ type: "X" }, "decoder"), /known are BPEDecoder/],
     [() => readPostProcessor({ type: "X" }, "post_processor"), /known are BertProcessing/],
-    [() => readModel({ type: "BPE", vocab: { a: 0 }, merges: ["a b"] }, "model"), /model\.merges\[0\].*"b" is not in/],
+    [
+      () => readModel({ type: "BPE", vocab: { a: 0 }, merges: ["a b"] }, "model"),
+      /model\.merges\[0\].*"b" is not in/,
+    ],
     [() => readModel({ type: "BPE", vocab: { a: -1 }, merges: [] }, "model"), /model\.vocab\["a"\]/],
     [() => readModel({ type: "BPE", vocab: { a: 0 }, merges: ["a b c"] }, "model"), /two tokens/],
     [() => readPreTokenizer({ type: "Split", pattern: 3, behavior: "Removed" }, "pre_tokenizer"), /pattern/],
-    [() => readPreTokenizer({ type: "Split", pattern: "a", behavior: "No" }, "pre_tokenizer"), /one of Removed/],
+    [
+      () => readPreTokenizer({ type: "Split", pattern: "a", behavior: "No" }, "pre_tokenizer"),
+      /one of Removed/,
+    ],
   ])("is refused with its place", (read, message) => {
     expect(read).toThrow(message);
   });
