@@ -1,25 +1,13 @@
-import {
-  equal,
-  input,
-  log,
-  max,
-  not,
-  rename,
-  scalar,
-  softmax,
-  splitDim,
-  subtract,
-  topK,
-} from "../graph/build.ts";
+import { equal, input, log, max, not, rename, scalar, softmax, subtract, topK } from "../graph/build.ts";
 import { type Dim, dim } from "../graph/dims.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { KeysAndValues } from "../nn/attention.ts";
-import { type MapLeaves, type ParameterSpec, parameterTensors } from "../nn/parameters.ts";
+import { type MapLeaves, parameterTensors } from "../nn/parameters.ts";
 import type { CompileOptions, Device, DeviceArray, Feed, Program } from "../runtime/device.ts";
 import type { KeyValueCache } from "../runtime/key-value-cache.ts";
 import { BeamSearch, type Hypothesis } from "./beam-search.ts";
 import { checkDecodingOptions, type DecodingOptions } from "./decoding-options.ts";
-import { argMax, drawToken } from "./sampling.ts";
+import { drawToken } from "./sampling.ts";
 
 /** What an encoder-decoder family must offer to be generated with. */
 export interface SequenceToSequence<Tree> {

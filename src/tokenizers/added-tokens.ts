@@ -54,7 +54,9 @@ export function addedTokenFinder(
   if (byText.size === 0) return () => [];
   const longestFirst = [...byText.keys()].sort((one, other) => other.length - one.length);
   const expression = new RegExp(longestFirst.map(escapeForRegex).join("|"), "g");
+  const beginnings = [...new Set(longestFirst.map((text) => text.charAt(0)))];
   return (text) => {
+    if (!beginnings.some((beginning) => text.includes(beginning))) return [];
     expression.lastIndex = 0;
     const matches: AddedTokenMatch[] = [];
     let done = 0;

@@ -24,8 +24,9 @@ const cachedWordLength = 64;
  */
 export class Pipeline {
   readonly #stages: Stages;
-  readonly #findRaw: (text: string) => AddedTokenMatch[];
-  readonly #findNormalized: (text: string) => AddedTokenMatch[];
+  readonly #findAll: AddedTokenFinders;
+  /** Where special tokens in a text are to be taken as plain text. */
+  readonly #findOrdinary: AddedTokenFinders;
   /** The steps before the last one, where that maps bytes to characters: done only for words not seen yet. */
   readonly #quickSteps: readonly PreTokenizerStep[];
   readonly #mapsBytes: boolean;
@@ -34,34 +35,35 @@ export class Pipeline {
   constructor(stages: Stages) {
     this.#stages = stages;
     const { normalizer, addedTokens, preTokenizer } = stages;
-    this.#findRaw = addedTokenFinder(
-      addedTokens.filter((token) => !token.normalized).map((token) => [token.content, token]),
-    );
-    this.#findNormalized = addedTokenFinder(
-      addedTokens
-        .filter((token) => token.normalized)
-        .map((token) => [normalizer?.normalize(token.content) ?? token.content, token]),
+    this.#findAll = makeFinders(addedTokens, normalizer);
+    this.#findOrdinary = makeFinders(
+      addedTokens.filter((token) => !token.special),
+      normalizer,
     );
     this.#mapsBytes = preTokenizer.at(-1) === byteCharactersStep;
     this.#quickSteps = this.#mapsBytes ? preTokenizer.slice(0, -1) : preTokenizer;
   }
 
-  /** Adds the ids of a text's tokens to `output`. */
-  ids(text: string, output: number[]): void {
+  /**
+   * Adds the ids of a text's tokens to `output`.
+   * @param splitsSpecial - whether special tokens in the text are plain text
+   */
+  ids(text: string, splitsSpecial: boolean, output: number[]): void {
+    const find = splitsSpecial ? this.#findOrdinary : this.#findAll;
     let done = 0;
-    for (const { token, start, end } of this.#findRaw(text)) {
-      this.#idsOfRaw(text.slice(done, start), done === 0, output);
+    for (const { token, start, end } of find.raw(text)) {
+      this.#idsOfRaw(text.slice(done, start), done === 0, find, output);
       output.push(token.id);
       done = end;
     }
-    this.#idsOfRaw(done === 0 ? text : text.slice(done), done === 0, output);
+    this.#idsOfRaw(done === 0 ? text : text.slice(done), done === 0, find, output);
   }
 
-  #idsOfRaw(raw: string, atStart: boolean, output: number[]): void {
+  #idsOfRaw(raw: string, atStart: boolean, find: AddedTokenFinders, output: number[]): void {
     if (raw.length === 0) return;
     const text = this.#stages.normalizer?.normalize(raw) ?? raw;
     let done = 0;
-    for (const { token, start, end } of this.#findNormalized(text)) {
+    for (const { token, start, end } of find.normalized(text)) {
       this.#idsOfNormalized(text.slice(done, start), atStart && done === 0, output);
       output.push(token.id);
       done = end;
@@ -91,12 +93,13 @@ export class Pipeline {
   }
 
   /** The tokens of a text with their places. */
-  encode(text: string, sequenceId: number): Encoding {
+  encode(text: string, splitsSpecial: boolean, sequenceId: number): Encoding {
     const encoding = emptyEncoding();
-    const state = { encoding, sequenceId, wordId: 0 };
+    const find = splitsSpecial ? this.#findOrdinary : this.#findAll;
+    const state = { encoding, find, sequenceId, wordId: 0 };
     const source = alignWithItself(text);
     let done = 0;
-    for (const { token, start, end } of this.#findRaw(text)) {
+    for (const { token, start, end } of find.raw(text)) {
       this.#encodeRaw(sliceAligned(source, done, start), state);
       pushAddedToken(state, token, sliceAligned(source, start, end));
       done = end;
@@ -109,7 +112,7 @@ export class Pipeline {
     if (raw.text.length === 0) return;
     const source = this.#stages.normalizer?.align(raw) ?? raw;
     let done = 0;
-    for (const { token, start, end } of this.#findNormalized(source.text)) {
+    for (const { token, start, end } of state.find.normalized(source.text)) {
       this.#encodeNormalized(sliceAligned(source, done, start), state);
       pushAddedToken(state, token, sliceAligned(source, start, end));
       done = end;
@@ -141,8 +144,27 @@ export class Pipeline {
   }
 }
 
+/** Finds added tokens in a text as it is, and in a normalized one. */
+interface AddedTokenFinders {
+  readonly raw: (text: string) => AddedTokenMatch[];
+  readonly normalized: (text: string) => AddedTokenMatch[];
+}
+
+function makeFinders(tokens: readonly AddedToken[], normalizer: Normalizer | undefined): AddedTokenFinders {
+  const normalize = (content: string) => normalizer?.normalize(content) ?? content;
+  return {
+    raw: addedTokenFinder(
+      tokens.filter(({ normalized }) => !normalized).map((token) => [token.content, token]),
+    ),
+    normalized: addedTokenFinder(
+      tokens.filter(({ normalized }) => normalized).map((token) => [normalize(token.content), token]),
+    ),
+  };
+}
+
 interface EncodingState {
   readonly encoding: Encoding;
+  readonly find: AddedTokenFinders;
   readonly sequenceId: number;
   wordId: number;
 }

@@ -23,6 +23,8 @@ export interface EncodeOptions {
   pair?: string;
   /** Whether the tokenizer's template of special tokens is put around; default true. */
   addSpecialTokens?: boolean;
+  /** Whether special tokens that a text spells are plain text; default false: they are the special tokens. */
+  splitSpecialTokens?: boolean;
   /** How long the result may be; default any length. What is cut off is in the encoding's `overflowing`. */
   truncation?: TruncationOptions;
 }
@@ -111,9 +113,9 @@ export class Tokenizer {
 
   /** The tokens of a text, or of two, with their places in it. */
   encode(text: string, options: EncodeOptions = {}): Encoding {
-    const { pair, addSpecialTokens = true, truncation } = options;
-    let first = this.#pipeline.encode(text, 0);
-    let second = pair === undefined ? undefined : this.#pipeline.encode(pair, 1);
+    const { pair, addSpecialTokens = true, splitSpecialTokens = false, truncation } = options;
+    let first = this.#pipeline.encode(text, splitSpecialTokens, 0);
+    let second = pair === undefined ? undefined : this.#pipeline.encode(pair, splitSpecialTokens, 1);
     if (truncation !== undefined) {
       const added = addSpecialTokens ? countAddedTokens(this.#postProcessor, second !== undefined) : 0;
       const side = truncation.side ?? this.settings.truncationSide;
@@ -157,11 +159,11 @@ export class Tokenizer {
   /** The ids that `encode` gives, sooner. */
   encodeIds(text: string, options: EncodeOptions = {}): number[] {
     if (options.truncation !== undefined) return this.encode(text, options).ids;
-    const { pair, addSpecialTokens = true } = options;
+    const { pair, addSpecialTokens = true, splitSpecialTokens = false } = options;
     const first: number[] = [];
-    this.#pipeline.ids(text, first);
+    this.#pipeline.ids(text, splitSpecialTokens, first);
     const second: number[] = [];
-    if (pair !== undefined) this.#pipeline.ids(pair, second);
+    if (pair !== undefined) this.#pipeline.ids(pair, splitSpecialTokens, second);
     if (addSpecialTokens) {
       return postProcessIds(this.#postProcessor, first, pair === undefined ? undefined : second);
     }

@@ -86,6 +86,9 @@ const trainingSchema = z.strictObject({
   eval_bleu_sentences: z.int().nonnegative().default(200),
   /** The model that is kept at the end is the mean of this many last checkpoints; 1 = the last. */
   average_checkpoints: count.default(5),
+  /** Word-vector text files, as wide as d_model, that the embeddings of whole words begin with. */
+  source_word_vectors: z.string().nullable().default(null),
+  target_word_vectors: z.string().nullable().default(null),
   /** What model.safetensors is stored in. */
   save_dtype: z.enum(["float32", "float16"]).default("float32"),
 });

@@ -194,7 +194,7 @@ describe.skipIf(!hasShared)(`torch.nn.Transformer${needsShared}`, () => {
       addresses.map((address) => leaves.get(address)!),
     );
     const outputs = new Map<string, Tensor>([["loss", smoothedLoss]]);
-    addresses.forEach((address, index) => outputs.set(address, flow[index]!));
+    for (const [index, address] of addresses.entries()) outputs.set(address, flow[index]!);
     const program = await device.compile(outputs);
     const moments = new Map(
       addresses.map((address) => {

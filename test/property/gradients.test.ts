@@ -118,7 +118,7 @@ function checkCase(theCase: Case, runs: number): void {
 
 describe("the gradient is that of finite differences", () => {
   describe.each(operatorNames.filter(isDifferentiable))("%s", (name) => {
-    test.each(operatorCases[name].filter((one) => !one.forwardOnly))("$name", (one) => checkCase(one, 20));
+    test.each(operatorCases[name].filter((one) => !one.forwardOnly))("$name", (one) => checkCase(one, 10));
   });
   test.each(compositeCases.filter((one) => !one.forwardOnly))("$name", (one) => checkCase(one, 5));
 

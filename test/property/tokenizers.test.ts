@@ -1,6 +1,7 @@
 import { Tokenizer as Reference } from "@huggingface/tokenizers";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { DecodeStream } from "../../src/tokenizers/decode-stream.ts";
 import { readSentencePieceModel } from "../../src/tokenizers/files/sentence-piece-model.ts";
 import { learnBytePairEncoding } from "../../src/tokenizers/learning/byte-pair-encoding.ts";
 import { learnUnigram } from "../../src/tokenizers/learning/unigram.ts";
@@ -47,6 +48,33 @@ describe("a learned byte-level encoding", async () => {
         expect(
           reference.decode(ids, { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
         ).toBe(text);
+      }),
+    );
+  });
+
+  test("gives back texts that spell special tokens, where these are to be split", () => {
+    const parts = fc.array(fc.oneof(usualText, fc.constantFrom("</s>", "<pad>", "<", "s>")), {
+      maxLength: 8,
+    });
+    fc.assert(
+      fc.property(parts, (pieces) => {
+        const text = pieces.join("");
+        const options = { splitSpecialTokens: true };
+        const ids = tokenizer.encodeIds(text, options);
+        expect(tokenizer.encode(text, options).ids).toEqual(ids);
+        expect(tokenizer.decode(ids, { skipSpecialTokens: true })).toBe(text);
+      }),
+    );
+  });
+
+  test("comes out of a stream of ids as it comes out of all at once", () => {
+    fc.assert(
+      fc.property(usualText, (text) => {
+        const ids = tokenizer.encodeIds(text);
+        const options = { skipSpecialTokens: true };
+        const stream = new DecodeStream(tokenizer, options);
+        const parts = [...ids.map((id) => stream.push(id)), stream.finish()];
+        expect(parts.join("")).toBe(tokenizer.decode(ids, options));
       }),
     );
   });

@@ -7,6 +7,7 @@ import {
   openParallelCorpus,
   prepareParallelCorpus,
 } from "../../data/node/parallel-corpus.ts";
+import { readWordVectors } from "../../data/node/word-vectors.ts";
 import type { ParallelCorpus } from "../../data/parallel-corpus.ts";
 import { corpusBleu } from "../../metrics/bleu.ts";
 import { parseTransformerConfig } from "../../models/transformer-config.ts";
@@ -89,6 +90,7 @@ export async function trainTranslation(options: TrainTranslationOptions): Promis
         yield { batch: collate(training, pairs, { ...ids, ...rows }), position: at, next };
       }
     },
+    initialize: (parameters) => initializeFromWordVectors(options, model, parameters, path),
     validate: async (parameters) => validation?.(parameters),
     writeModel: (folder, parameters) =>
       writeTranslationModel(folder, model, parameters, recipe.training.save_dtype),
@@ -150,6 +152,44 @@ async function modelFor(
   await writeFileAtomically(join(directory, "recipe.json"), `${JSON.stringify(recipe, null, 2)}\n`);
   // Read back, so that a run that goes on later has the very same.
   return await readTranslationModel(start);
+}
+
+/** Lets the embeddings of pieces that are whole words begin with given vectors, brought to the length of the others. */
+async function initializeFromWordVectors(
+  { recipe, onEvent }: TrainTranslationOptions,
+  model: TranslationModel,
+  parameters: ReadonlyMap<string, DeviceArray>,
+  path: (file: string) => string,
+): Promise<void> {
+  const { source_word_vectors: ofSource, target_word_vectors: ofTarget } = recipe.training;
+  for (const [side, file, tokenizer] of [
+    ["encoder", ofSource, model.sourceTokenizer],
+    ["decoder", ofTarget, model.targetTokenizer],
+  ] as const) {
+    if (file === null) continue;
+    // With shared embeddings both sides' words go into the one table, which the encoder names.
+    const table = parameters.get(`${side}.embedding`) ?? parameters.get("encoder.embedding")!;
+    const wholeWord = (word: string) => {
+      const ids = tokenizer.encodeIds(word);
+      return ids.length === 1 ? ids[0] : undefined;
+    };
+    const width = model.config.modelDim;
+    const { vectors } = readWordVectors(path(file), (word) => wholeWord(word) !== undefined, width);
+    const values = Float32Array.from(await table.read());
+    for (const [word, vector] of vectors) {
+      const length = Math.hypot(...vector);
+      if (length === 0) continue;
+      values.set(
+        vector.map((value) => value / length),
+        wholeWord(word)! * width,
+      );
+    }
+    await table.write(values);
+    onEvent({
+      type: "message",
+      text: `${file}: ${vectors.size} of ${tokenizer.vocabSize} pieces begin with a word's vector.`,
+    });
+  }
 }
 
 function* linesOf(files: readonly string[]): Generator<string> {

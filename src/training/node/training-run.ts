@@ -174,7 +174,7 @@ class TrainingRun<Tree, Batch> {
       learningRate,
       gradientNorm: result.gradientNorm,
       tokens: this.#state.tokens,
-      seconds: round(this.#state.seconds),
+      seconds: milliseconds(this.#state.seconds),
     };
     await this.#log.add(record);
     this.#parts.onEvent(record);
@@ -183,7 +183,7 @@ class TrainingRun<Tree, Batch> {
   async #validateAndSave(): Promise<void> {
     const { recipe, validate, directory, writeModel, onEvent } = this.#parts;
     const measured = await validate.call(this.#parts, this.#learner.parameters);
-    const value = valueOf(recipe, measured);
+    const value = chosenMetric(recipe, measured);
     const best =
       value === undefined || this.#state.best === null || isBetter(recipe, value, this.#state.best.value);
     if (best) {
@@ -326,9 +326,12 @@ function announceChanges<Tree, Batch>(
     say("The recipe has changed since the last checkpoint; the run goes on with the new one.");
 }
 
-const round = (seconds: number): number => Math.round(seconds * 1000) / 1000;
+const milliseconds = (seconds: number): number => Math.round(seconds * 1000) / 1000;
 
-function valueOf(recipe: Recipe, measured: { loss: number; bleu?: number } | undefined): number | undefined {
+function chosenMetric(
+  recipe: Recipe,
+  measured: { loss: number; bleu?: number } | undefined,
+): number | undefined {
   return recipe.training.metric_for_best_model === "bleu" ? measured?.bleu : measured?.loss;
 }
 
@@ -347,6 +350,6 @@ function validationRecord(
     ...measured,
     perplexity: Math.exp(measured.loss),
     best,
-    seconds: round(state.seconds),
+    seconds: milliseconds(state.seconds),
   };
 }
