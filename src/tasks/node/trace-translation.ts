@@ -4,6 +4,7 @@ import type { Tensor } from "../../graph/tensor.ts";
 import { transformerGraph, transformerParameters } from "../../models/transformer.ts";
 import { parameterTensors } from "../../nn/parameters.ts";
 import type { Device } from "../../runtime/device.ts";
+import { bytesOfCharacters } from "../../tokenizers/byte-level.ts";
 import { type TracedValue, trace } from "../../tracing/trace.ts";
 import { Translator } from "../translator.ts";
 import { readTranslationModel, readTranslationWeights } from "./translation-folder.ts";
@@ -51,9 +52,20 @@ export async function traceTranslation(
   const inputs = { source: feed(sourceIds), target: feed(targetIds) };
   const values = await trace(device, build, inputs, { ...weights, addresses: options.addresses ?? ["*"] });
   return {
-    sourceTokens: sourceIds.map((id) => sourceTokenizer.idToToken(id) ?? String(id)),
-    targetTokens: targetIds.map((id) => targetTokenizer.idToToken(id) ?? String(id)),
+    sourceTokens: sourceIds.map((id) => readablePiece(sourceTokenizer.idToToken(id) ?? String(id))),
+    targetTokens: targetIds.map((id) => readablePiece(targetTokenizer.idToToken(id) ?? String(id))),
     target,
     values,
   };
+}
+
+/** A piece as people read it: one that goes on a word begins with a dot, one that begins a word has no mark. */
+function readablePiece(piece: string): string {
+  if (/^<.*>$/.test(piece)) return piece;
+  const bytes = [...piece].map((character) => bytesOfCharacters.get(character));
+  const text = bytes.every((byte) => byte !== undefined)
+    ? new TextDecoder().decode(Uint8Array.from(bytes))
+    : piece;
+  const begins = /^[ \u2581]/.test(text);
+  return begins ? text.slice(1) || "␣" : `·${text}`;
 }
