@@ -1,0 +1,59 @@
+import { describe, expect, test } from "vitest";
+import { overrideRecipe, parseRecipe } from "../../../src/training/recipe.ts";
+
+const data = { train_source: "a", train_target: "b" };
+
+describe("a recipe", () => {
+  test("needs only its data; everything else has a default", () => {
+    const recipe = parseRecipe({ data }, "recipe.json");
+    expect(recipe.training.learning_rate).toBe(1e-3);
+    expect(recipe.model.d_model).toBe(256);
+    expect(recipe.tokenizer.joint).toBe(true);
+  });
+
+  test.each<[unknown, RegExp]>([
+    [{}, /^r\.json: data: /],
+    [{ data, trainning: {} }, /unknown key "trainning" \(did you mean "training"\?\)/],
+    [
+      { data, training: { learning_rat: 1 } },
+      /unknown key "training\.learning_rat" \(did you mean "learning_rate"\?\)/,
+    ],
+    [{ data, training: { max_steps: -1 } }, /training\.max_steps: /],
+    [{ data, training: { lr_scheduler_type: "sqrt" } }, /training\.lr_scheduler_type: .*inverse_sqrt/],
+    [{ data, model: { dropout: 1 } }, /model\.dropout: /],
+  ])("with a mistake is refused, with its place: %j", (json, message) => {
+    expect(() => parseRecipe(json, "r.json")).toThrow(message);
+  });
+});
+
+describe("--set", () => {
+  test("takes a key alone where it is clear, or with its section; values are JSON or text", () => {
+    const changed = overrideRecipe({ data }, [
+      "learning_rate=0.5",
+      "model.d_model=64",
+      "tokenizer.lowercase=true",
+      "name=mine",
+      "early_stopping_patience=null",
+    ]);
+    const recipe = parseRecipe(changed, "r.json");
+    expect(recipe.training.learning_rate).toBe(0.5);
+    expect(recipe.model.d_model).toBe(64);
+    expect(recipe.tokenizer.lowercase).toBe(true);
+    expect(recipe.name).toBe("mine");
+    expect(recipe.training.early_stopping_patience).toBeNull();
+  });
+
+  test("leaves the original as it was", () => {
+    const original = { data, training: { seed: 3 } };
+    overrideRecipe(original, ["seed=4"]);
+    expect(original.training.seed).toBe(3);
+  });
+
+  test.each([
+    ["learning_rtae=1", /unknown key "learning_rtae" \(did you mean "learning_rate"\?\)/],
+    ["learning_rate", /needs key=value; got "learning_rate"/],
+    ["model.learning_rate=1", /unknown key "model\.learning_rate"/],
+  ])("refuses %s", (assignment, message) => {
+    expect(() => overrideRecipe({ data }, [assignment])).toThrow(message);
+  });
+});
