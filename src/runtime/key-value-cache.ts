@@ -29,6 +29,8 @@ export class HostKeyValueCache implements KeyValueCache {
   readonly #makeArray: (shape: readonly number[], data: Float32Array) => DeviceArray;
   #shape: CacheShape;
   #capacity: number;
+  /** The rows, and behind them one spare row. */
+  #memory: Float32Array;
   #data: Float32Array;
   #array: DeviceArray;
 
@@ -40,7 +42,8 @@ export class HostKeyValueCache implements KeyValueCache {
     this.#makeArray = makeArray;
     this.#shape = shape;
     this.#capacity = capacity;
-    this.#data = new Float32Array(rowCount(shape) * capacity * shape.headDim);
+    this.#memory = new Float32Array((rowCount(shape) + 1) * capacity * shape.headDim);
+    this.#data = this.#memory.subarray(0, rowCount(shape) * capacity * shape.headDim);
     this.#array = this.#wrap();
   }
 
@@ -68,22 +71,16 @@ export class HostKeyValueCache implements KeyValueCache {
     const { batch, heads, beams, headDim } = this.#shape;
     const stride = this.#capacity * headDim;
     const used = length * headDim;
+    const spare = this.#data.length;
     for (let sequence = 0; sequence < batch; sequence++) {
-      const wanted = parents.subarray(sequence * beams, (sequence + 1) * beams);
-      if (wanted.every((parent, beam) => parent === beam)) continue;
-      for (let head = 0; head < heads; head++) {
+      const moves = planMoves(parents.subarray(sequence * beams, (sequence + 1) * beams));
+      for (let head = 0; head < heads && moves.length > 0; head++) {
         const first = (sequence * heads + head) * beams * stride;
-        // A row that another still needs must be saved before it is overwritten.
-        const saved = new Map<number, Float32Array>();
-        wanted.forEach((parent, beam) => {
-          if (parent !== beam && !saved.has(parent)) {
-            const start = first + parent * stride;
-            saved.set(parent, this.#data.slice(start, start + used));
-          }
-        });
-        wanted.forEach((parent, beam) => {
-          if (parent !== beam) this.#data.set(saved.get(parent)!, first + beam * stride);
-        });
+        for (let move = 0; move < moves.length; move += 2) {
+          const from = moves[move] === beams ? spare : first + moves[move]! * stride;
+          const to = moves[move + 1] === beams ? spare : first + moves[move + 1]! * stride;
+          this.#memory.copyWithin(to, from, from + used);
+        }
       }
     }
   }
@@ -102,11 +99,12 @@ export class HostKeyValueCache implements KeyValueCache {
   #grow(): void {
     const { headDim } = this.#shape;
     const oldStride = this.#capacity * headDim;
-    const grown = new Float32Array(this.#data.length * 2);
+    const grown = new Float32Array(this.#data.length * 2 + oldStride * 2);
     for (let row = 0; row < rowCount(this.#shape); row++) {
       grown.set(this.#data.subarray(row * oldStride, (row + 1) * oldStride), row * oldStride * 2);
     }
-    this.#data = grown;
+    this.#memory = grown;
+    this.#data = grown.subarray(0, this.#data.length * 2);
     this.#capacity *= 2;
     this.#array = this.#wrap();
   }
@@ -123,4 +121,28 @@ function rowCount({ batch, heads, beams }: CacheShape): number {
 
 function hostData(array: DeviceArray): Float32Array {
   return (array as DeviceArray & { readonly data: Float32Array }).data;
+}
+
+/**
+ * The moves that bring row parents[i] to place i for every i, one after another, without losing a row that is still
+ * needed: from, to, from, to ... Where rows change places in a circle, one is first put into the spare row, which
+ * counts as row parents.length.
+ */
+export function planMoves(parents: Int32Array): number[] {
+  const moves: number[] = [];
+  const spare = parents.length;
+  const sources = Array.from(parents);
+  const pending = [...sources.keys()].filter((place) => sources[place] !== place);
+  while (pending.length > 0) {
+    const free = pending.findIndex((place) => !pending.some((other) => sources[other] === place));
+    if (free >= 0) {
+      const [place] = pending.splice(free, 1) as [number];
+      moves.push(sources[place]!, place);
+    } else {
+      const [place] = pending as [number];
+      moves.push(place, spare);
+      for (const other of pending) if (sources[other] === place) sources[other] = spare;
+    }
+  }
+  return moves;
 }
