@@ -1,0 +1,131 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+/** Runs every command that the docs show, in the order in which they stand, in a folder with small files. */
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const run = promisify(execFile);
+
+const pages = [
+  "README.md",
+  ...readdirSync(join(root, "docs")).map((name) => join("docs", name)),
+  ...["recipes", "models"].flatMap((folder) =>
+    readdirSync(join(root, folder)).map((name) => join(folder, name, "README.md")),
+  ),
+].filter((page) => page.endsWith(".md") && existsSync(join(root, page)));
+
+/** Commands that are not run, and why. */
+const notRun: readonly (readonly [pattern: RegExp, reason: string])[] = [
+  [/^npm ci && npm test$/, "it is what runs this test"],
+  [/^npm /, "npm commands are run by .ci/run"],
+  [/^npx tsc /, "compiles the benchmarks"],
+  [/^node /, "benchmarks are not tests"],
+  [/qkv data get/, "needs the internet"],
+  [/^(git|cd|mkdir|curl|export|apt-get|sudo) /, "not a command of ours"],
+];
+
+/** Long trainings are made short, and their networks small. */
+const small = [
+  "max_steps=2",
+  "logging_steps=1",
+  "eval_bleu_sentences=2",
+  "d_model=16",
+  "ffn_dim=16",
+  "num_attention_heads=2",
+  "vocab_size=300",
+  "max_tokens=256",
+].map((assignment) => `--set ${assignment}`);
+
+function commandsOf(page: string): string[] {
+  const text = readFileSync(join(root, page), "utf8");
+  const commands: string[] = [];
+  for (const [, block] of text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)) {
+    for (const line of block!.split("\n")) {
+      if (line.trim() !== "" && !line.startsWith("#")) commands.push(line.trim());
+    }
+  }
+  return commands;
+}
+
+function shortened(command: string): string {
+  const own = command.replace(/^npm ci && /, "");
+  return /qkv train /.test(own) && !/--out \S+ --resume$/.test(own)
+    ? `${own.replace(/--max-steps \S+/, "")} ${small.join(" ")}`
+    : own;
+}
+
+const english = [
+  "The cat sleeps.",
+  "A dog runs in the park.",
+  "Where is the station?",
+  "I drink water.",
+  "It rained all day.",
+];
+const german = [
+  "Die Katze schläft.",
+  "Ein Hund rennt im Park.",
+  "Wo ist der Bahnhof?",
+  "Ich trinke Wasser.",
+  "Es hat den ganzen Tag geregnet.",
+];
+
+let folder: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "qkv-docs-"));
+  await mkdir(join(folder, "bin"));
+  await writeFile(
+    join(folder, "bin", "qkv"),
+    `#!/bin/sh\nexec "${process.execPath}" "${root}bin/qkv.js" "$@"\n`,
+  );
+  await writeFile(join(folder, "bin", "npx"), `#!/bin/sh\nshift\nexec "${folder}/bin/qkv" "$@"\n`);
+  for (const name of ["qkv", "npx"]) await chmod(join(folder, "bin", name), 0o755);
+  const repeat = (lines: string[], times: number) =>
+    `${Array.from({ length: times }, () => lines.join("\n")).join("\n")}\n`;
+  const files: Record<string, [string, number]> = {};
+  for (const [place, names] of [
+    [".", ["train", "valid", "test"]],
+    ["data/tatoeba", ["train", "valid", "test"]],
+    ["data/multi30k", ["train", "val", "test_2016_flickr", "test_2017_flickr", "test_2017_mscoco"]],
+  ] as const) {
+    for (const name of names) {
+      files[`${place}/${name}.en`] = ["en", name === "train" ? 40 : 1];
+      files[`${place}/${name}.de`] = ["de", name === "train" ? 40 : 1];
+    }
+  }
+  files["letters.en"] = ["en", 1];
+  files["got.de"] = ["de", 1];
+  for (const [path, [language, times]] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), repeat(language === "en" ? english : german, times));
+  }
+  symlinkSync(join(root, "models"), join(folder, "models"));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe.each(pages)("%s", (page) => {
+  const commands = commandsOf(page);
+  if (commands.length === 0) test.skip("shows no command", () => {});
+  for (const command of commands) {
+    const reason = notRun.find(([pattern]) => pattern.test(command))?.[1];
+    if (reason !== undefined) {
+      test.skip(`${command} (skipped: ${reason})`, () => {});
+      continue;
+    }
+    test(command, async () => {
+      const env = { ...process.env, PATH: `${join(folder, "bin")}:${process.env.PATH}`, NO_COLOR: "1" };
+      const { stdout } = await run("bash", ["-c", `set -o pipefail; ${shortened(command)}`], {
+        cwd: folder,
+        env,
+        maxBuffer: 1e8,
+      });
+      if (/qkv translate/.test(command) && !/--output/.test(command)) expect(stdout.trim()).not.toBe("");
+    });
+  }
+});
