@@ -10,8 +10,8 @@ import {
   range,
   rename,
   scalar,
-  slice,
   softmax,
+  split,
   splitDim,
   sum,
   transpose,
@@ -20,26 +20,30 @@ import {
 import { type Dim, dim } from "../graph/dims.ts";
 import { named, scope } from "../graph/scope.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { dropout, type Linear, linear, linearParameters } from "./layers.ts";
-import { type ParameterSpec, xavierUniform } from "./parameters.ts";
+import { dropout, type Linear, linear, linearParameters, type Projection } from "./layers.ts";
+import { type Initializer, type ParameterSpec, xavierUniform } from "./parameters.ts";
 
 /** The projections W_Q, W_K, W_V of all heads side by side, and W_O. */
-export interface MultiHeadAttention<Parameter> {
-  readonly query: Linear<Parameter>;
-  readonly key: Linear<Parameter>;
-  readonly value: Linear<Parameter>;
-  readonly output: Linear<Parameter>;
+export interface MultiHeadAttention<Parameter, Layer = Linear<Parameter>> {
+  readonly query: Layer;
+  readonly key: Layer;
+  readonly value: Layer;
+  readonly output: Layer;
 }
 
-export function attentionParameters(model: Dim): MultiHeadAttention<ParameterSpec> {
+/** The same, where the projections may have no biases. */
+export type AttentionProjections = MultiHeadAttention<Tensor, Projection<Tensor>>;
+
+/** @param weight - how the weights begin. Default: Xavier's uniform. */
+export function attentionParameters(model: Dim, weight?: Initializer): MultiHeadAttention<ParameterSpec> {
   const context = dim("context", model.size);
   // Query, key and value begin as one matrix [3 · model, model] would: Xavier's bound for that shape.
-  const projection = () => linearParameters(model, context, xavierUniform(Math.SQRT1_2));
+  const projection = () => linearParameters(model, context, weight ?? xavierUniform(Math.SQRT1_2));
   return {
     query: projection(),
     key: projection(),
     value: projection(),
-    output: linearParameters(context, model),
+    output: linearParameters(context, model, weight),
   };
 }
 
@@ -60,13 +64,13 @@ function splitHeads(x: Tensor, headCount: number, sequenceName: string): Tensor 
 }
 
 /** Q = X · W_Q, head by head. @param x - [batch, sequence, model] @returns [batch, head, query, headDim] */
-export function projectQueries(parameters: MultiHeadAttention<Tensor>, x: Tensor, headCount: number): Tensor {
+export function projectQueries(parameters: AttentionProjections, x: Tensor, headCount: number): Tensor {
   return named("queries", splitHeads(linear(parameters.query, x), headCount, "query"));
 }
 
 /** K = X · W_K and V = X · W_V, head by head. @param x - [batch, sequence, model] */
 export function projectKeysAndValues(
-  parameters: MultiHeadAttention<Tensor>,
+  parameters: AttentionProjections,
   x: Tensor,
   headCount: number,
 ): KeysAndValues {
@@ -77,9 +81,11 @@ export function projectKeysAndValues(
 }
 
 /**
- * softmax(Q · Kᵀ / sqrt(d_k) + mask) · V.
+ * softmax(scale · Q · Kᵀ + mask) · V.
  * @param queries - [batch, head, query, headDim]
- * @param mask - [batch, key] or [batch, query, key]: 0 = may attend, very negative = may not
+ * @param mask - [batch, key] or [batch, query, key]: 0 = may attend, very negative = may not; or with biases
+ *   [batch, head, query, key]
+ * @param scale - default: 1 / sqrt(headDim)
  * @returns [batch, head, query, headDim]. Source: Vaswani et al., 2017, 3.2.1.
  */
 export function attend(
@@ -87,19 +93,37 @@ export function attend(
   { keys, values }: KeysAndValues,
   mask: Tensor,
   dropoutRate = 0,
+  scale = defaultScale(queries),
 ): Tensor {
-  const headDim = queries.dims.at(-1)!.size as number;
-  const scores = named("scores", contract(queries, keys, "headDim", 1 / Math.sqrt(headDim)));
+  const scores = named("scores", contract(queries, keys, "headDim", scale));
   const weights = named("weights", softmax(add(scores, mask), "key"));
   return contract(dropout("weightsDropout", weights, dropoutRate), values, "key");
+}
+
+function defaultScale(queries: Tensor): number {
+  return 1 / Math.sqrt(queries.dims.at(-1)!.size as number);
+}
+
+/** What `attendWithCache` may have besides. */
+export interface CachedAttention {
+  /** What the scores are multiplied with. Default: 1 / sqrt(headDim). */
+  readonly scale?: number;
+  /** Added to the score of the new position: [head, query]. */
+  readonly presentBias?: Tensor;
+  /**
+   * What lies before the past and is the same for all hypotheses: keys and values, each [batch, head, key, headDim],
+   * and their mask [batch, key].
+   */
+  readonly prompt?: KeysAndValues & { readonly mask: Tensor };
 }
 
 /**
  * The same for one new position when keys and values of the past lie in a cache: softmax runs over the scores of
  * the past and the score of the new position together, and nothing of the past is copied.
  * @param queries - [batch, head, query, headDim]: one new position of each of several hypotheses ("query")
- * @param past - the cache: [batch, head, query, past, headDim], its unused end masked by `pastMask` [past]
+ * @param past - the cache: [batch, head, query, past, headDim]
  * @param present - the new positions' own keys and values: [batch, head, key, headDim]
+ * @param pastMask - [past]: very negative at the unused end of the cache; or with biases [head, query, past]
  * @returns [batch, head, query, headDim]
  */
 export function attendWithCache(
@@ -107,25 +131,36 @@ export function attendWithCache(
   past: KeysAndValues,
   present: KeysAndValues,
   pastMask: Tensor,
+  { scale = defaultScale(queries), presentBias, prompt }: CachedAttention = {},
 ): Tensor {
-  const headDim = queries.dims.at(-1)!.size as number;
-  const scale = 1 / Math.sqrt(headDim);
   const ownKeys = rename(present.keys, { key: "query" });
   const ownValues = rename(present.values, { key: "query" });
-  const now = dim("past", 1);
   const query = queries.dims[2]!;
+  const before = dim("past", prompt?.keys.dims[2]!.size ?? 0);
+  const cached = past.keys.dims[3]!;
+  const now = dim("past", 1);
 
   const pastScores = add(contract(queries, past.keys, "headDim", scale), pastMask);
   const ownScore = multiply(sum(multiply(queries, ownKeys), ["headDim"]), scale);
-  const scores = concat([pastScores, splitDim(ownScore, "query", [query, now])], "past");
-  const weights = named("weights", softmax(scores, "past"));
-  const ofPast = slice(weights, "past", 0, -1, past.keys.dims[3]!);
-  const ofOwn = mergeDims(slice(weights, "past", -1, undefined, now), ["query", "past"], "query");
-  return add(contract(ofPast, past.values, "past"), multiply(ownValues, ofOwn));
+  const parts = [
+    pastScores,
+    splitDim(presentBias === undefined ? ownScore : add(ownScore, presentBias), "query", [query, now]),
+  ];
+  if (prompt !== undefined) {
+    const scores = add(contract(queries, prompt.keys, "headDim", scale), prompt.mask);
+    parts.unshift(rename(scores, { key: "past" }));
+  }
+  const weights = named("weights", softmax(concat(parts, "past"), "past"));
+  const into = prompt === undefined ? [cached, now] : [before, cached, now];
+  const [ofOwn, ofPast, ofPrompt] = split(weights, "past", into).toReversed() as [Tensor, Tensor, Tensor?];
+  const own = multiply(ownValues, mergeDims(ofOwn, ["query", "past"], "query"));
+  const context = add(contract(ofPast, past.values, "past"), own);
+  if (prompt === undefined) return context;
+  return add(context, contract(rename(ofPrompt!, { past: "key" }), prompt.values, "key"));
 }
 
 /** W_O over the heads' results side by side. @param context - [batch, head, query, headDim] @returns [batch, sequence, model] */
-export function joinHeads(parameters: MultiHeadAttention<Tensor>, context: Tensor): Tensor {
+export function joinHeads(parameters: AttentionProjections, context: Tensor): Tensor {
   const side = mergeDims(
     transpose(context, ["batch", "query", "head", "headDim"]),
     ["head", "headDim"],
@@ -138,22 +173,22 @@ export function joinHeads(parameters: MultiHeadAttention<Tensor>, context: Tenso
  * Multi-head attention of one sequence to another, or to itself.
  * @param x - [batch, sequence, model]: who attends
  * @param memory - [batch, sequence, model]: what is attended to
- * @param mask - [batch, key] or [batch, query, key]
+ * @param mask - [batch, key] or [batch, query, key], or with biases [batch, head, query, key]
  * @returns [batch, sequence, model]. Source: Vaswani et al., 2017, 3.2.2.
  */
 export function multiHeadAttention(
   name: string,
-  parameters: MultiHeadAttention<Tensor>,
+  parameters: AttentionProjections,
   x: Tensor,
   memory: Tensor,
   mask: Tensor,
-  options: { headCount: number; dropout: number },
+  options: { headCount: number; dropout: number; scale?: number },
 ): Tensor {
   return scope(name, () => {
     const queries = projectQueries(parameters, x, options.headCount);
     const keysAndValues = projectKeysAndValues(parameters, memory, options.headCount);
-    const context = named("context", attend(queries, keysAndValues, mask, options.dropout));
-    return named("output", joinHeads(parameters, context));
+    const context = attend(queries, keysAndValues, mask, options.dropout, options.scale);
+    return named("output", joinHeads(parameters, named("context", context)));
   });
 }
 

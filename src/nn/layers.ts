@@ -1,4 +1,15 @@
-import { add, contract, dropoutMask, embed, gelu, layerNormOutputs, multiply, relu } from "../graph/build.ts";
+import {
+  add,
+  contract,
+  dropoutMask,
+  embed,
+  gelu,
+  layerNormOutputs,
+  multiply,
+  relu,
+  sigmoid,
+  tanh,
+} from "../graph/build.ts";
 import { type Dim, dim } from "../graph/dims.ts";
 import { currentScope, joinAddress, named, scope } from "../graph/scope.ts";
 import type { Tensor } from "../graph/tensor.ts";
@@ -26,10 +37,16 @@ export function linearParameters(
   return { weight: parameterSpec([outputs, inputs], weight), bias: parameterSpec([outputs], zeros) };
 }
 
+/** The same, maybe without the bias. */
+export interface Projection<Parameter> {
+  readonly weight: Parameter;
+  readonly bias?: Parameter;
+}
+
 /** @param x - [..., inputs] @returns [..., outputs] */
-export function linear(parameters: Linear<Tensor>, x: Tensor): Tensor {
-  const inputs = parameters.weight.dims[1]!.name;
-  return add(contract(x, parameters.weight, inputs), parameters.bias);
+export function linear(parameters: Projection<Tensor>, x: Tensor): Tensor {
+  const product = contract(x, parameters.weight, parameters.weight.dims[1]!.name);
+  return parameters.bias === undefined ? product : add(product, parameters.bias);
 }
 
 /** gain · (x - mean) / sqrt(variance + epsilon) + bias over the last axis. Source: Ba, Kiros and Hinton, 2016. */
@@ -56,7 +73,18 @@ export function dropout(name: string, x: Tensor, rate: number): Tensor {
   return rate === 0 ? x : multiply(x, dropoutMask(joinAddress(currentScope(), name), rate, x.dims));
 }
 
-export const activations = { relu, gelu } as const;
+/**
+ * What stands between two linear layers: `gelu` is x · Φ(x), `geluTanh` its approximation
+ * 1/2 · x · (1 + tanh(sqrt(2 / pi) · (x + 0.044715 · x³))), `silu` is x · sigmoid(x).
+ * Source: Hendrycks and Gimpel, 2016.
+ */
+export const activations = {
+  relu,
+  gelu: (x: Tensor) => gelu(x),
+  geluTanh: (x: Tensor) => gelu(x, "tanh"),
+  silu: (x: Tensor) => multiply(x, sigmoid(x)),
+  tanh,
+} as const;
 export type ActivationName = keyof typeof activations;
 
 /** FFN(x) = activation(x · W1 + b1) · W2 + b2, at each position by itself. Source: Vaswani et al., 2017, 3.3. */
@@ -65,9 +93,16 @@ export interface FeedForward<Parameter> {
   readonly outer: Linear<Parameter>;
 }
 
-export function feedForwardParameters(model: Dim, feedForwardDim: number): FeedForward<ParameterSpec> {
+export function feedForwardParameters(
+  model: Dim,
+  feedForwardDim: number,
+  weight?: Initializer,
+): FeedForward<ParameterSpec> {
   const feedForward = dim("feedForward", feedForwardDim);
-  return { inner: linearParameters(model, feedForward), outer: linearParameters(feedForward, model) };
+  return {
+    inner: linearParameters(model, feedForward, weight),
+    outer: linearParameters(feedForward, model, weight),
+  };
 }
 
 /** @param x - [..., model] @returns [..., model] */

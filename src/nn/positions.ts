@@ -26,3 +26,20 @@ export function sinusoidTable(positionCount: number, model: Dim): Tensor {
 export function positionsOf(table: Tensor, sequence: Dim): Tensor {
   return embed(table, range(sequence));
 }
+
+/**
+ * The same sinusoids with all sines before all cosines: PE(position, i) = sin(position / 10000^(2i/model)) in the
+ * first half, and cos of the same angles in the second.
+ * @returns a constant [position, model]. Source: Junczys-Dowmunt et al., 2018 (Marian), as its code has it.
+ */
+export function halvedSinusoidTable(positionCount: number, model: Dim): Tensor {
+  const modelDim = model.size as number;
+  const interleaved = sinusoids(positionCount, modelDim);
+  const half = modelDim / 2;
+  const table = interleaved.map((_, index) => {
+    const place = index % modelDim;
+    const from = place < half ? 2 * place : 2 * (place - half) + 1;
+    return interleaved[index - place + from]!;
+  });
+  return constant(table, [dim("position", positionCount), model]);
+}

@@ -29,12 +29,12 @@ function nameBeside(path: string, purpose: Purpose): string {
 /**
  * Writes a file so that `path` has either its old content or all of the new, also after a power cut.
  * A link is followed: the file that it names is replaced, the link stays.
- * @param data - the content, whole or in pieces
+ * @param data - the content, whole or in pieces; where making a piece fails, nothing is written
  * @throws QkvError `file` where it cannot be written; the old file is untouched then
  */
 export async function writeFileAtomically(
   path: string,
-  data: string | Uint8Array | Iterable<Uint8Array>,
+  data: string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
   let temporary: string | undefined;
   try {
@@ -43,7 +43,7 @@ export async function writeFileAtomically(
     const file = await open(temporary, "w", mode);
     try {
       if (typeof data === "string" || data instanceof Uint8Array) await file.writeFile(data);
-      else for (const piece of data) await file.writeFile(piece);
+      else for await (const piece of data) await file.writeFile(piece);
       await file.sync();
     } finally {
       await file.close();

@@ -1,0 +1,186 @@
+import { z } from "zod";
+import type { Tensor } from "../graph/tensor.ts";
+import type { KeysAndValues } from "../nn/attention.ts";
+import { classCrossEntropy } from "../nn/losses.ts";
+import type { ParameterSpec } from "../nn/parameters.ts";
+import type { CheckpointNames } from "../weights/checkpoint-names.ts";
+import { activation, count, rate, readConfig, tokenId } from "./config-file.ts";
+import { encoderDecoderInputs, encoderDecoderLayerOutputs, presentTokens } from "./encoder-decoder.ts";
+import {
+  architectureOf,
+  type Family,
+  type ForwardInputs,
+  type ForwardOutputs,
+  type Head,
+  type Mode,
+  type Model,
+} from "./family.ts";
+import type { Generation } from "./generative.ts";
+import { type T5, type T5Config, t5Graph, t5Parameters } from "./t5-graph.ts";
+
+/** The feed-forward network as config.json spells it: an activation, maybe after "gated-". */
+const feedForward = z
+  .string()
+  .default("relu")
+  .transform((spelled, context) => {
+    const gated = spelled.startsWith("gated-");
+    const name = gated ? spelled.slice("gated-".length) : spelled;
+    // By "gated-gelu" T5 1.1 means the approximation by tanh.
+    const parsed = activation.safeParse(spelled === "gated-gelu" ? "gelu_new" : name);
+    if (!parsed.success) {
+      context.addIssue({ code: "custom", message: `must be an activation such as relu, or gated-gelu` });
+      return z.NEVER;
+    }
+    return { gated, activation: parsed.data };
+  });
+
+const t5ConfigSchema = z.object({
+  vocab_size: count,
+  d_model: count,
+  d_kv: count,
+  d_ff: count,
+  num_layers: count,
+  num_decoder_layers: count.nullish(),
+  num_heads: count,
+  relative_attention_num_buckets: count.default(32),
+  relative_attention_max_distance: count.default(128),
+  feed_forward_proj: feedForward,
+  layer_norm_epsilon: z.number().positive().default(1e-6),
+  initializer_factor: z.number().positive().default(1),
+  dropout_rate: rate.default(0.1),
+  tie_word_embeddings: z.boolean().default(true),
+  pad_token_id: tokenId.default(0),
+  eos_token_id: tokenId.default(1),
+  decoder_start_token_id: tokenId.default(0),
+});
+
+function readT5Config(json: unknown, where: string): T5Config {
+  const file = readConfig(t5ConfigSchema, json, where);
+  return {
+    vocabSize: file.vocab_size,
+    modelDim: file.d_model,
+    headCount: file.num_heads,
+    headDim: file.d_kv,
+    feedForwardDim: file.d_ff,
+    layerCount: file.num_layers,
+    decoderLayerCount: file.num_decoder_layers ?? file.num_layers,
+    maxPositions: Number.POSITIVE_INFINITY,
+    relativePositions: {
+      bucketCount: file.relative_attention_num_buckets,
+      maxDistance: file.relative_attention_max_distance,
+    },
+    ...file.feed_forward_proj,
+    tiedEmbeddings: file.tie_word_embeddings,
+    normEpsilon: file.layer_norm_epsilon,
+    initializerFactor: file.initializer_factor,
+    dropout: file.dropout_rate,
+    padTokenId: file.pad_token_id,
+    eosTokenId: file.eos_token_id,
+    decoderStartTokenId: file.decoder_start_token_id,
+  };
+}
+
+/** How the parameters of a stack are called in checkpoints; its sub-layers are numbered. */
+function stackNames(side: "encoder" | "decoder"): Record<string, string> {
+  const ours = `${side}.layers.{layer}`;
+  const theirs = (sublayer: number) => `${side}.block.{layer}.layer.${sublayer}`;
+  const attention = (own: string, sublayer: number, their: string) => ({
+    [`${ours}.${own}.query.weight`]: `${theirs(sublayer)}.${their}.q.weight`,
+    [`${ours}.${own}.key.weight`]: `${theirs(sublayer)}.${their}.k.weight`,
+    [`${ours}.${own}.value.weight`]: `${theirs(sublayer)}.${their}.v.weight`,
+    [`${ours}.${own}.output.weight`]: `${theirs(sublayer)}.${their}.o.weight`,
+    [`${ours}.${own}Norm.gain`]: `${theirs(sublayer)}.layer_norm.weight`,
+  });
+  const last = side === "encoder" ? 1 : 2;
+  const dense = `${theirs(last)}.DenseReluDense`;
+  return {
+    [`${side}.relativePositions`]: `${side}.block.0.layer.0.SelfAttention.relative_attention_bias.weight`,
+    ...attention("selfAttention", 0, "SelfAttention"),
+    ...(side === "decoder" && attention("crossAttention", 1, "EncDecAttention")),
+    [`${ours}.feedForward.inner.weight`]: `${dense}.wi.weight`,
+    [`${ours}.feedForward.gate.weight`]: `${dense}.wi_0.weight`,
+    [`${ours}.feedForward.value.weight`]: `${dense}.wi_1.weight`,
+    [`${ours}.feedForward.outer.weight`]: `${dense}.wo.weight`,
+    [`${ours}.feedForwardNorm.gain`]: `${theirs(last)}.layer_norm.weight`,
+    [`${side}.finalNorm.gain`]: `${side}.final_layer_norm.weight`,
+  };
+}
+
+const t5Names: CheckpointNames = {
+  base: "",
+  tensors: {
+    "encoder.embedding": "shared.weight",
+    ...stackNames("encoder"),
+    ...stackNames("decoder"),
+    "output.weight": "lm_head.weight",
+  },
+  ignored: [
+    // The table of embeddings once more.
+    "encoder.embed_tokens.weight",
+    "decoder.embed_tokens.weight",
+    // A table that the first checkpoints hold and that nothing reads.
+    "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",
+  ],
+};
+
+function t5Forward(
+  config: T5Config,
+  parameters: T5<Tensor>,
+  inputs: ForwardInputs,
+  mode: Mode,
+): ForwardOutputs {
+  const graph = t5Graph(config, mode);
+  const sourcePresent = presentTokens(inputs.attentionMask!);
+  const memory = graph.encode(parameters, inputs.inputIds!, sourcePresent);
+  const targetPresent = presentTokens(inputs.decoderAttentionMask!);
+  const hidden = graph.decode(parameters, inputs.decoderInputIds!, targetPresent, memory, sourcePresent);
+  const encoded = { encoderLastHiddenState: memory };
+  if (parameters.output === undefined) return { ...encoded, lastHiddenState: hidden };
+  const logits = graph.logits(parameters, hidden);
+  if (inputs.labels === undefined) return { ...encoded, logits };
+  const loss = classCrossEntropy(graph.outputStates(hidden), parameters.output, inputs.labels);
+  return { ...encoded, logits, loss };
+}
+
+function t5Generation(config: T5Config, parameters: T5<ParameterSpec>): Generation<T5<ParameterSpec>> {
+  const graph = t5Graph(config, "inference");
+  return {
+    kind: "sequence-to-sequence",
+    parameters,
+    layerCount: config.decoderLayerCount,
+    headCount: config.headCount,
+    headDim: config.headDim,
+    maxPositions: config.maxPositions,
+    padTokenId: config.padTokenId,
+    bosTokenId: config.decoderStartTokenId,
+    eosTokenId: config.eosTokenId,
+    source: (values: T5<Tensor>, ids: Tensor, present: Tensor): KeysAndValues[] =>
+      graph.sourceKeysAndValues(values, graph.encode(values, ids, present)),
+    step(values: T5<Tensor>, ...rest) {
+      const { hidden, present } = graph.decodeStep(values, ...rest);
+      return { logits: graph.logits(values, hidden), present };
+    },
+  };
+}
+
+export const t5: Family = {
+  modelType: "t5",
+  architectures: { T5Model: "base", T5ForConditionalGeneration: "sequence-to-sequence" },
+  createModel(json: unknown, head: Head, _options, where: string): Model<T5<ParameterSpec>> {
+    const config = readT5Config(json, where);
+    const withOutput = head === "sequence-to-sequence";
+    const parameters = t5Parameters(config, withOutput);
+    return {
+      modelType: "t5",
+      architecture: architectureOf(t5, head),
+      head,
+      config,
+      parameters,
+      names: t5Names,
+      inputs: encoderDecoderInputs(config, { withLabels: withOutput, fromSource: false }),
+      forward: (values: T5<Tensor>, inputs, mode = "inference") => t5Forward(config, values, inputs, mode),
+      layerOutputs: encoderDecoderLayerOutputs(config, true),
+      ...(withOutput && { generation: t5Generation(config, parameters) }),
+    };
+  },
+};

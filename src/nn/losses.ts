@@ -1,0 +1,95 @@
+import {
+  add,
+  cast,
+  divide,
+  equal,
+  exp,
+  expand,
+  log,
+  max,
+  multiply,
+  negate,
+  not,
+  range,
+  relu,
+  scalar,
+  subtract,
+  sum,
+  vocabularyLoss,
+} from "../graph/build.ts";
+import type { Tensor } from "../graph/tensor.ts";
+
+/** A loss summed over everything that counts, how many things count, and the mean. */
+export interface MeanLoss {
+  readonly sum: Tensor;
+  readonly count: Tensor;
+  readonly mean: Tensor;
+}
+
+/** The label of what does not count. */
+export const ignoredLabel = -100;
+
+const meanOf = (total: Tensor, count: Tensor): MeanLoss => ({
+  sum: total,
+  count,
+  mean: divide(total, count),
+});
+const sumOfAll = (x: Tensor): Tensor =>
+  sum(
+    x,
+    x.dims.map((axis) => axis.name),
+  );
+const countOf = (truths: Tensor): Tensor => sumOfAll(cast(truths, "float32"));
+
+/**
+ * The cross-entropy of classes whose scores are a linear layer of x; the scores of all rows need not exist at once.
+ * @param x - [..., model] @param output - weight [classes, model], bias [classes]
+ * @param labels - [...], -100 where a row does not count
+ */
+export function classCrossEntropy(
+  x: Tensor,
+  output: { readonly weight: Tensor; readonly bias?: Tensor },
+  labels: Tensor,
+): MeanLoss {
+  const options = { labelSmoothing: 0, ignoreId: ignoredLabel };
+  const total = vocabularyLoss(x, output.weight, labels, output.bias, options);
+  return meanOf(total, countOf(not(equal(labels, scalar(ignoredLabel, "int32")))));
+}
+
+/**
+ * The cross-entropy of one place in a sequence; a place outside it does not count.
+ * @param scores - [batch, sequence] @param places - [batch]
+ */
+export function placeCrossEntropy(scores: Tensor, places: Tensor): MeanLoss {
+  const sequence = scores.dims[1]!;
+  const isPlace = cast(equal(expand(range(sequence), scores.dims), places), "float32");
+  // Any number near the largest keeps exp within range; a whole one, since no gradient flows through it.
+  const highest = cast(cast(max(scores, [sequence.name]), "int32"), "float32");
+  const logSum = add(log(sum(exp(subtract(scores, highest)), [sequence.name])), highest);
+  const total = sumOfAll(multiply(isPlace, subtract(logSum, scores)));
+  return meanOf(total, sumOfAll(isPlace));
+}
+
+/**
+ * The binary cross-entropy of each class by itself:
+ * -(y · log(sigmoid(x)) + (1 - y) · log(1 - sigmoid(x))) = max(x, 0) - x · y + log(1 + exp(-|x|)).
+ * @param scores - [batch, label] @param targets - the same, from 0 to 1
+ */
+export function binaryCrossEntropy(scores: Tensor, targets: Tensor): MeanLoss {
+  const above = relu(scores);
+  const magnitude = add(above, relu(negate(scores)));
+  const tail = log(add(exp(negate(magnitude)), 1));
+  const losses = add(subtract(above, multiply(scores, targets)), tail);
+  return meanOf(sumOfAll(losses), sizeOf(scores));
+}
+
+/** The squared error of each number. @param scores - [batch, label] @param targets - the same */
+export function squaredError(scores: Tensor, targets: Tensor): MeanLoss {
+  const difference = subtract(scores, targets);
+  return meanOf(sumOfAll(multiply(difference, difference)), sizeOf(scores));
+}
+
+/** How many elements a value has. */
+function sizeOf(x: Tensor): Tensor {
+  return sumOfAll(expand(scalar(1), x.dims));
+}
