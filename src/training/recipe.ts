@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { generatedCorpusNames } from "../data/generated-corpora.ts";
 import { didYouMean, QkvError } from "../util/errors.ts";
 import { scheduleNames } from "./schedules.ts";
 
@@ -10,6 +11,8 @@ const count = z.int().positive();
 const rate = z.number().min(0).lt(1);
 
 const dataSchema = z.strictObject({
+  /** Makes the data instead of reading what somebody else has: the name of a generated corpus. */
+  generate: z.enum(generatedCorpusNames).optional(),
   /** One sentence a line; paths are relative to the data folder. */
   train_source: z.string(),
   train_target: z.string(),

@@ -86,8 +86,12 @@ export async function prepareParallelCorpus(options: PrepareOptions): Promise<Pr
   }
 }
 
-function checkLineCounts(options: PrepareOptions, sourceLines: number, targetLines: number): void {
-  const { sourceFile, targetFile } = options;
+/** Refuses parallel files of different numbers of lines, or without any. */
+export function checkLineCounts(
+  { sourceFile, targetFile }: Pick<PrepareOptions, "sourceFile" | "targetFile">,
+  sourceLines: number,
+  targetLines: number,
+): void {
   if (sourceLines !== targetLines) {
     throw new QkvError(
       "data",

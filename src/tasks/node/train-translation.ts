@@ -1,8 +1,10 @@
 import { join, resolve } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { batchesFrom } from "../../data/batches.ts";
 import { type Batch, collate } from "../../data/collate.ts";
-import { readLines } from "../../data/node/line-reader.ts";
+import { readLines, surveyTextFile } from "../../data/node/line-reader.ts";
 import {
+  checkLineCounts,
   describeCorpusReport,
   openParallelCorpus,
   prepareParallelCorpus,
@@ -19,7 +21,6 @@ import type { Recipe } from "../../training/recipe.ts";
 import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
 import { translationObjective } from "../../training/translation-objective.ts";
 import { QkvError } from "../../util/errors.ts";
-import { writeFileAtomically } from "../../util/node/atomic-file.ts";
 import { type TranslationModel, Translator } from "../translator.ts";
 import { fingerprintOf, readTranslationModel, writeTranslationModel } from "./translation-folder.ts";
 
@@ -39,6 +40,7 @@ export interface TrainTranslationOptions {
 export async function trainTranslation(options: TrainTranslationOptions): Promise<RunOutcome> {
   const { recipe, directory, device, onEvent } = options;
   const path = (file: string) => resolve(options.dataFolder, file);
+  if (!options.resume) checkParallelFiles(recipe, path);
   const model = await modelFor(options, path);
   const { config } = model;
   const rows = { lengthMultiple: recipe.training.pad_to_multiple_of, appendEos: true };
@@ -100,6 +102,18 @@ export async function trainTranslation(options: TrainTranslationOptions): Promis
   return await runTraining(parts, options.resume);
 }
 
+/** Compares numbers of lines before anything that takes time. */
+function checkParallelFiles({ data }: Recipe, path: (file: string) => string): void {
+  for (const [source, target] of [
+    [data.train_source, data.train_target],
+    [data.validation_source, data.validation_target],
+  ]) {
+    if (source === undefined || target === undefined) continue;
+    const files = { sourceFile: path(source), targetFile: path(target) };
+    checkLineCounts(files, surveyTextFile(files.sourceFile).lines, surveyTextFile(files.targetFile).lines);
+  }
+}
+
 /** The run's configuration and tokenizers: learned from the training files, or those of the run that goes on. */
 async function modelFor(
   options: TrainTranslationOptions,
@@ -117,11 +131,15 @@ async function modelFor(
       type: "message",
       text: `Learning a vocabulary of ${tokenizer.vocab_size} pieces from ${what}.`,
     });
-    return await learnBytePairEncoding(linesOf(files.map(path)), {
+    return await learnBytePairEncoding(linesOf(files.map(path), options), {
       vocabSize: tokenizer.vocab_size,
       lowercase: tokenizer.lowercase,
       preTokenizer: tokenizer.pre_tokenizer,
       minFrequency: tokenizer.min_frequency,
+      onProgress: (done, goal = done) => {
+        onEvent({ type: "preparing", what: "learning pieces", done, total: goal });
+        checkNotStopped(options);
+      },
     });
   };
   const sourceTokenizer = tokenizer.joint
@@ -149,7 +167,6 @@ async function modelFor(
   const decoding = { numBeams: num_beams, lengthPenalty: length_penalty, maxNewTokens: max_length };
   const model = { config, sourceTokenizer, targetTokenizer, decoding };
   await writeTranslationModel(start, model, new Map(), "float32");
-  await writeFileAtomically(join(directory, "recipe.json"), `${JSON.stringify(recipe, null, 2)}\n`);
   // Read back, so that a run that goes on later has the very same.
   return await readTranslationModel(start);
 }
@@ -192,8 +209,25 @@ async function initializeFromWordVectors(
   }
 }
 
-function* linesOf(files: readonly string[]): Generator<string> {
-  for (const file of files) yield* readLines(file);
+/** The lines of some files, with a pause now and then in which others have their turn. */
+async function* linesOf(
+  files: readonly string[],
+  options: TrainTranslationOptions,
+): AsyncGenerator<string, void, undefined> {
+  let lines = 0;
+  for (const file of files) {
+    for (const line of readLines(file)) {
+      if (++lines % 10_000 === 0) {
+        await nextTurn();
+        checkNotStopped(options);
+      }
+      yield line;
+    }
+  }
+}
+
+function checkNotStopped({ signal }: TrainTranslationOptions): void {
+  if (signal.aborted) throw new QkvError("interrupted", "the training was stopped before its first step");
 }
 
 function firstLines(file: string, count: number): string[] {

@@ -83,11 +83,20 @@ export async function listCheckpoints(directory: string): Promise<number[]> {
     .sort((left, right) => left - right);
 }
 
-/** Removes all checkpoints but the last `keep`. */
-export async function pruneCheckpoints(directory: string, keep: number): Promise<void> {
+/**
+ * Removes all checkpoints but the last `keep` regular ones and the very last. One that an interruption left is of no
+ * use after the next, and must not take the place of one that will be averaged.
+ */
+export async function pruneCheckpoints(
+  directory: string,
+  keep: number,
+  isRegular: (step: number) => boolean,
+): Promise<void> {
   const steps = await listCheckpoints(directory);
-  for (const step of steps.slice(0, -keep))
-    await rm(folderOf(directory, step), { recursive: true, force: true });
+  const kept = new Set([...steps.filter(isRegular).slice(-keep), ...steps.slice(-1)]);
+  for (const step of steps) {
+    if (!kept.has(step)) await rm(folderOf(directory, step), { recursive: true, force: true });
+  }
 }
 
 /** Fills a learner's arrays from a checkpoint and returns its state. */

@@ -210,7 +210,14 @@ class TrainingRun<Tree, Batch> {
     await pruneCheckpoints(
       directory,
       Math.max(recipe.training.save_total_limit, recipe.training.average_checkpoints),
+      (step) => this.#isRegular(step),
     );
+  }
+
+  /** Whether an uninterrupted run has a checkpoint there too. */
+  #isRegular(step: number): boolean {
+    const { eval_steps: every, max_steps: last } = this.#parts.recipe.training;
+    return step % every === 0 || step === last;
   }
 
   #outOfPatience(): boolean {
@@ -221,9 +228,9 @@ class TrainingRun<Tree, Batch> {
   /** Puts the final model into the run's folder: the mean of the last checkpoints, or the best. */
   async #finish(): Promise<void> {
     const { directory, recipe, device, onEvent } = this.#parts;
-    const { average_checkpoints: wanted, eval_steps: every, max_steps: last } = recipe.training;
+    const { average_checkpoints: wanted } = recipe.training;
     // Where a run was interrupted by hand there is a checkpoint more; it must not change the result.
-    const regular = (await listCheckpoints(directory)).filter((step) => step % every === 0 || step === last);
+    const regular = (await listCheckpoints(directory)).filter((step) => this.#isRegular(step));
     if (wanted > 1 && regular.length > 0) {
       const steps = regular.slice(-wanted);
       const parameters = new Map<string, DeviceArray>();

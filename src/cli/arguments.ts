@@ -1,0 +1,55 @@
+import { InvalidArgumentError, Option } from "commander";
+import { didYouMean } from "../util/errors.ts";
+
+/** Parsers of option values, with commander's errors. */
+export function wholeNumber(minimum: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === "" || !Number.isSafeInteger(value) || value < minimum) {
+      throw new InvalidArgumentError(`It must be a whole number, ${minimum} or more.`);
+    }
+    return value;
+  };
+}
+
+export function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It must be a number.");
+  return value;
+}
+
+/** Collects the values of an option that may be given several times. */
+export function collect(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value];
+}
+
+/** Names with commas between them, each one of those known. */
+export function listOf<Name extends string>(known: readonly Name[]): (text: string) => Name[] {
+  return (text) =>
+    text.split(",").map((part) => {
+      const name = known.find((candidate) => candidate === part.trim());
+      if (name !== undefined) return name;
+      throw new InvalidArgumentError(
+        `"${part}" is not one of ${known.join(", ")}${didYouMean(part, known)}.`,
+      );
+    });
+}
+
+/** The option that every command with an engine has. */
+export function threadsOption(): Option {
+  return new Option("--threads <n>", "threads of the engine (default: one a core, at most 8)").argParser(
+    wholeNumber(1),
+  );
+}
+
+/** The given values without those that are missing, for options that must not be there rather than undefined. */
+export function given<Values extends object>(
+  values: Values,
+): { [Name in keyof Values]?: Exclude<Values[Name], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}
+
+/** The examples at the end of a command's help. */
+export function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join("\n")}\n`;
+}

@@ -1,0 +1,165 @@
+import type { Command } from "commander";
+import { examples, given, listOf, threadsOption, wholeNumber } from "../arguments.ts";
+import { interruptible } from "../stopping.ts";
+import { createProgress } from "../terminal.ts";
+import { print } from "../text-files.ts";
+import {
+  addScoreOptions,
+  openMetric,
+  readParallelLines,
+  type Score,
+  type ScoreFlags,
+  type ScoreMetric,
+  scoreMetrics,
+} from "./score.ts";
+import { addDecodingOptions, type DecodingFlags, decodingOptions } from "./translate.ts";
+
+interface EvaluateFlags extends ScoreFlags, DecodingFlags {
+  metric: ScoreMetric[];
+  source: string;
+  references: string[];
+  output?: string;
+  examples?: number;
+  threads?: number;
+  json?: boolean;
+}
+
+export function defineEvaluate(program: Command): void {
+  const command = program
+    .command("evaluate")
+    .description("translate a file and compare the translations with references")
+    .argument("<model>", "a model folder or the name of a shipped model")
+    .requiredOption("--source <file>", "one sentence a line")
+    .requiredOption("--references <file...>", "its translations, line by line")
+    .option("--metric <names>", "what to compute: bleu, chrf, chrf++", listOf(scoreMetrics), [
+      "bleu",
+      "chrf",
+    ] as const);
+  addDecodingOptions(addScoreOptions(command))
+    .option("--output <file>", "write the translations here")
+    .option("--examples <n>", "show the n best and the n worst (by chrF of each sentence)", wholeNumber(0))
+    .addOption(threadsOption())
+    .option("--json", "print the result as JSON")
+    .addHelpText(
+      "after",
+      examples(
+        "qkv evaluate runs/mine --source test.en --references test.de",
+        "qkv evaluate tatoeba-en-de --source test.en --references test.de --num-beams 1 --examples 5",
+      ),
+    )
+    .action(async (model: string, flags: EvaluateFlags) => {
+      const metrics = await Promise.all(
+        flags.metric.map((metric) => openMetric(metric, ofMetric(flags, metric))),
+      );
+      const [sources, references] = readParallelLines(flags.source, flags.references);
+      const { hypotheses, seconds } = await translateAll(model, sources, flags);
+      const scores = metrics.map((metric, index) => ({
+        metric: flags.metric[index]!,
+        ...metric.corpus(hypotheses, references),
+      }));
+      const shown = await rankExamples(sources, hypotheses, references, flags);
+      const speed = { sentences: sources.length, seconds, sentencesPerSecond: sources.length / seconds };
+      await print(flags.json ? resultAsJson(scores, speed, shown) : resultAsText(scores, speed, shown));
+    });
+}
+
+/** The options that a metric has, of those given for all. */
+function ofMetric(flags: EvaluateFlags, metric: ScoreMetric): ScoreFlags {
+  const { tokenize, smoothMethod, smoothValue, maxNgramOrder, lowercase } = flags;
+  const ofBleu = metric === "bleu" || !flags.metric.includes("bleu");
+  return given({ lowercase, ...(ofBleu && { tokenize, smoothMethod, smoothValue, maxNgramOrder }) });
+}
+
+async function translateAll(
+  model: string,
+  sources: readonly string[],
+  flags: EvaluateFlags,
+): Promise<{ hypotheses: string[]; seconds: number }> {
+  const { loadTranslator } = await import("../../node.ts");
+  const hypotheses: string[] = [];
+  return await interruptible(async (until) => {
+    const translator = await loadTranslator(model, given({ threads: flags.threads }));
+    const progress = createProgress(process.stderr, { total: sources.length, label: "translating" });
+    const start = performance.now();
+    let truncated = 0;
+    try {
+      while (hypotheses.length < sources.length) {
+        const chunk = sources.slice(hypotheses.length, hypotheses.length + 1000);
+        const translations = await until(translator.translate(chunk, decodingOptions(flags)));
+        for (const { text } of translations) hypotheses.push(text);
+        truncated += translations.filter((translation) => translation.truncated).length;
+        progress.update({ step: hypotheses.length });
+      }
+    } finally {
+      progress.done();
+      await translator.dispose();
+    }
+    const seconds = (performance.now() - start) / 1000;
+    if (truncated > 0)
+      process.stderr.write(`qkv: ${truncated} sources were longer than the model can read and were cut\n`);
+    if (flags.output !== undefined) {
+      const { writeFileAtomically } = await import("../../util/node/atomic-file.ts");
+      await writeFileAtomically(flags.output, hypotheses.map((text) => `${text}\n`).join(""));
+    }
+    return { hypotheses, seconds };
+  });
+}
+
+interface Example {
+  readonly line: number;
+  readonly chrf: number;
+  readonly source: string;
+  readonly translation: string;
+  readonly reference: string;
+}
+
+interface Examples {
+  readonly best: readonly Example[];
+  readonly worst: readonly Example[];
+}
+
+async function rankExamples(
+  sources: readonly string[],
+  hypotheses: readonly string[],
+  references: readonly (readonly string[])[],
+  flags: EvaluateFlags,
+): Promise<Examples | undefined> {
+  const count = flags.examples ?? 0;
+  if (count === 0) return undefined;
+  const measure = await openMetric("chrf", given({ lowercase: flags.lowercase }));
+  const ranked = sources
+    .map((source, index): Example => {
+      const ofLine = references.map((stream) => stream[index]!);
+      const translation = hypotheses[index]!;
+      const { score: chrf } = measure.sentence(translation, ofLine);
+      return { line: index + 1, chrf, source, translation, reference: ofLine[0]! };
+    })
+    .sort((left, right) => right.chrf - left.chrf);
+  return { best: ranked.slice(0, count), worst: ranked.slice(-count).reverse() };
+}
+
+type NamedScore = Score & { readonly metric: ScoreMetric };
+
+interface Speed {
+  readonly sentences: number;
+  readonly seconds: number;
+  readonly sentencesPerSecond: number;
+}
+
+function resultAsJson(scores: readonly NamedScore[], speed: Speed, shown: Examples | undefined): string {
+  const results = scores.map(({ metric, score, signature }) => [metric, { score, signature }] as const);
+  return `${JSON.stringify({ ...Object.fromEntries(results), ...speed, ...shown })}\n`;
+}
+
+function resultAsText(scores: readonly NamedScore[], speed: Speed, shown: Examples | undefined): string {
+  const lines = scores.flatMap(({ text, signature }) => [text, signature]);
+  const { sentences, seconds, sentencesPerSecond } = speed;
+  lines.push(`${sentences} sentences in ${seconds.toFixed(1)} s: ${sentencesPerSecond.toFixed(1)} a second`);
+  for (const [title, list] of Object.entries(shown ?? {}) as [string, readonly Example[]][]) {
+    for (const { line, chrf, source, translation, reference } of list) {
+      lines.push("", `${title}: line ${line}, chrF ${chrf.toFixed(1)}`);
+      lines.push(`  source       ${source}`, `  translation  ${translation}`, `  reference    ${reference}`);
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,116 @@
+import type { Command } from "commander";
+import type { TranslationTrace } from "../../node.ts";
+import { collect, examples, wholeNumber } from "../arguments.ts";
+
+interface TraceFlags {
+  text: string;
+  target?: string;
+  address?: string[];
+  out?: string;
+  svg?: string;
+  print?: boolean;
+  threads?: number;
+  json?: boolean;
+}
+
+export function defineTrace(program: Command): void {
+  program
+    .command("trace")
+    .description("show or write what happens inside a model while it reads and writes")
+    .argument("<model>", "a model folder or the name of a shipped model")
+    .requiredOption("--text <text>", "what the encoder reads")
+    .option("--target <text>", "the translation to follow (default: the model's own)")
+    .option(
+      "--address <pattern>",
+      "which values; * stands for anything; may be given several times (default: all)",
+      collect,
+    )
+    .option("--out <file>", "write the values as safetensors")
+    .option("--svg <file>", "draw the attention of the decoder to the source, layer by layer")
+    .option("--print", "explain the flow step by step (the default where nothing is written)")
+    .option("--json", "print addresses, axes and shapes as JSON")
+    .option("--threads <n>", "threads of the engine (default: one a core)", wholeNumber(1))
+    .addHelpText(
+      "after",
+      examples(
+        'qkv trace tatoeba-en-de --text "The cat sleeps." --print',
+        'qkv trace tatoeba-en-de --text "The cat sleeps." --address "*.weights" --out attention.safetensors',
+        'qkv trace tatoeba-en-de --text "The cat sleeps." --svg attention.svg',
+      ),
+    )
+    .action(async (model: string, flags: TraceFlags) => {
+      const { trace } = await import("../../node.ts");
+      const traced = await trace(model, flags.text, {
+        ...(flags.target !== undefined && { target: flags.target }),
+        ...(flags.address !== undefined && { addresses: flags.address }),
+        ...(flags.threads !== undefined && { threads: flags.threads }),
+      });
+      if (flags.out !== undefined) await writeValues(flags.out, traced);
+      if (flags.svg !== undefined) await writePicture(flags.svg, traced);
+      if (flags.json) {
+        const { sourceTokens, targetTokens, target, values } = traced;
+        const described = values.map(({ address, axes, shape }) => ({ address, axes, shape }));
+        process.stdout.write(
+          `${JSON.stringify({ sourceTokens, targetTokens, target, values: described })}\n`,
+        );
+      } else if (flags.print || (flags.out === undefined && flags.svg === undefined)) {
+        await print(traced);
+      }
+    });
+}
+
+async function writeValues(path: string, { values }: TranslationTrace): Promise<void> {
+  const { writeSafetensors } = await import("../../weights/node/safetensors-file.ts");
+  await writeSafetensors(
+    path,
+    new Map(values.map(({ address, shape, data }) => [address, { dtype: "F32" as const, shape, data }])),
+  );
+  process.stderr.write(`${values.length} values; ${path}\n`);
+}
+
+async function writePicture(
+  path: string,
+  { sourceTokens, targetTokens, target, values }: TranslationTrace,
+): Promise<void> {
+  const { averageHeads, drawAttention } = await import("../../tracing/draw-attention.ts");
+  const { writeFileAtomically } = await import("../../util/node/atomic-file.ts");
+  const attentions = values.filter(({ address }) => address.endsWith("crossAttention.weights"));
+  const picture = drawAttention({
+    title: target,
+    queries: targetTokens,
+    keys: sourceTokens,
+    panels: attentions.map((value, layer) => ({
+      caption: `layer ${layer + 1}, mean of the heads`,
+      weights: averageHeads(value),
+    })),
+  });
+  await writeFileAtomically(path, picture);
+  process.stderr.write(`${path}\n`);
+}
+
+/** Walks through the flow: each value's address, axes and first numbers, and what it is. */
+async function print({ sourceTokens, targetTokens, target, values }: TranslationTrace): Promise<void> {
+  const { explain } = await import("../../tracing/explain.ts");
+  const lines = [
+    `The encoder reads ${sourceTokens.length} pieces: ${sourceTokens.join("  ")}`,
+    `The decoder has written: ${target}`,
+    `It reads ${targetTokens.length} pieces: ${targetTokens.join("  ")}`,
+  ];
+  let section = "";
+  for (const { address, axes, shape, data } of values) {
+    const [stack = ""] = address.split(".");
+    const title = { encoder: "ENCODER", decoder: "DECODER" }[stack] ?? "OUTPUT";
+    if (title !== section) lines.push("", title);
+    section = title;
+    const form = axes.map((axis, index) => `${axis} ${shape[index]}`).join(" × ");
+    const sample = Array.from(data.subarray(0, 5), (value) => Number(value).toPrecision(4)).join(", ");
+    lines.push(
+      "",
+      `  ${address}`,
+      `    ${form}`,
+      `    ${explain(address)}`,
+      `    ${sample}${data.length > 5 ? ", ..." : ""}`,
+    );
+  }
+  process.stdout.write(`${lines.join("\n")}\n`);
+}

@@ -1,0 +1,170 @@
+import type { Command } from "commander";
+import type { RunEvent, TrainingJob } from "../../node.ts";
+import { collect, examples, given, threadsOption, wholeNumber } from "../arguments.ts";
+import { stoppable } from "../stopping.ts";
+import { createProgress, formatCount, type Progress } from "../terminal.ts";
+
+interface TrainFlags {
+  source?: string;
+  target?: string;
+  validationSource?: string;
+  validationTarget?: string;
+  out: string;
+  resume?: boolean;
+  data?: string;
+  set?: string[];
+  maxSteps?: number;
+  seed?: number;
+  threads?: number;
+  json?: boolean;
+}
+
+export function defineTrain(program: Command): void {
+  program
+    .command("train")
+    .description("train a translator by a recipe, or from two text files")
+    .argument("[recipe]", "a shipped recipe (see qkv recipes), a folder with recipe.json, or a JSON file")
+    .requiredOption("--out <folder>", "the run's folder: log, curves, checkpoints, and the model itself")
+    .option("--source <file>", "instead of a recipe: source sentences, one a line")
+    .option("--target <file>", "and their translations, line by line")
+    .option("--validation-source <file>", "default: one pair in fifty is held out, 1,000 at most")
+    .option("--validation-target <file>")
+    .option(
+      "--data <folder>",
+      "where the recipe's data lie (default: data/RECIPE, or beside a recipe of your own)",
+    )
+    .option("--resume", "go on with the run in --out, if there is one; alone it needs no recipe")
+    .option("--set <key=value>", "another value for a key of the recipe; may be given several times", collect)
+    .option("--max-steps <n>", "the same as --set max_steps=n", wholeNumber(1))
+    .option("--seed <n>", "the same as --set seed=n", wholeNumber(0))
+    .addOption(threadsOption())
+    .option("--json", "print every event as a line of JSON")
+    .addHelpText(
+      "after",
+      `${examples(
+        "qkv train toy --out runs/toy",
+        "qkv train --source train.en --target train.de --out runs/mine",
+        "qkv train --out runs/mine --resume",
+        "qkv train tatoeba-en-de --data data/tatoeba --out runs/tatoeba --set learning_rate=0.001",
+      )}\nCtrl-C saves and leaves; once more leaves at once. Each key of a recipe: docs/recipes.md\n`,
+    )
+    .action(async (recipe: string | undefined, flags: TrainFlags) => {
+      const { train } = await import("../../node.ts");
+      const { source, target, validationSource, validationTarget, out, resume, data, set } = flags;
+      const { maxSteps, seed, threads, json } = flags;
+      const files = given({ source, target, validationSource, validationTarget, data });
+      const job = train({ out, ...files, ...given({ recipe, resume, set, maxSteps, seed, threads }) });
+      const show = json ? new EventLines() : new TrainingView();
+      job.on("event", (event) => show.event(event));
+      const outcome = await stoppable(
+        () => {
+          show.stopping();
+          // A failure is reported where the run is awaited.
+          job.stop().catch(() => {});
+        },
+        () => job.finished.finally(() => show.done()),
+      );
+      show.outcome(outcome, out);
+      if (outcome === "interrupted") process.exitCode = 130;
+    });
+}
+
+type Outcome = Awaited<TrainingJob["finished"]>;
+
+/** What shows a training to somebody. */
+interface View {
+  event(event: RunEvent): void;
+  stopping(): void;
+  /** Nothing more is under way. */
+  done(): void;
+  outcome(outcome: Outcome, out: string): void;
+}
+
+/** A line of JSON for each event, for programs. */
+class EventLines implements View {
+  event(event: RunEvent): void {
+    process.stdout.write(`${JSON.stringify(event)}\n`);
+  }
+
+  stopping(): void {}
+
+  done(): void {}
+
+  outcome(outcome: Outcome): void {
+    process.stdout.write(`${JSON.stringify({ type: "end", outcome })}\n`);
+  }
+}
+
+/** Progress bars and lines, for people. */
+class TrainingView implements View {
+  /** What is under way, and what it is. */
+  #progress: Progress | undefined;
+  #label: string | undefined;
+  #perplexity: number | undefined;
+
+  event(event: RunEvent): void {
+    switch (event.type) {
+      case "message":
+        this.#line(event.text);
+        break;
+      case "preparing":
+        this.#begin(event.what, event.total);
+        this.#progress?.update({ step: event.done });
+        break;
+      case "start":
+        this.#line(
+          `${formatCount(event.parameters)} parameters; from step ${event.step} to ${event.maxSteps}.`,
+        );
+        this.#begin("training", event.maxSteps);
+        break;
+      case "step": {
+        const { step, loss, learningRate, gradientNorm, tokensPerSecond } = event;
+        const perplexity = this.#perplexity === undefined ? {} : { perplexity: this.#perplexity };
+        this.#progress?.update({ step, loss, learningRate, gradientNorm, tokensPerSecond, ...perplexity });
+        break;
+      }
+      case "validation":
+        this.#perplexity = event.perplexity;
+        this.#line(validationLine(event));
+        break;
+      case "sample":
+        this.#line(`  ${event.source}\n  = ${event.target}\n  → ${event.got}`);
+    }
+  }
+
+  stopping(): void {
+    this.#line("Stopping: the run is saved after this step. Ctrl-C once more leaves at once.");
+  }
+
+  done(): void {
+    this.#progress?.done();
+    this.#progress = undefined;
+  }
+
+  outcome(outcome: Outcome, out: string): void {
+    if (outcome === "interrupted") return;
+    const what = outcome === "finished" ? "Finished" : "Stopped early: validation got no better";
+    process.stderr.write(`${what}. Try it: qkv translate --model ${out} "..."\n`);
+  }
+
+  #begin(label: string, total: number): void {
+    if (this.#label === label) return;
+    this.#progress?.done();
+    this.#label = label;
+    this.#progress = createProgress(process.stderr, { label, total });
+  }
+
+  #line(text: string): void {
+    if (this.#progress !== undefined) this.#progress.line(text);
+    else process.stderr.write(`${text}\n`);
+  }
+}
+
+function validationLine(event: Extract<RunEvent, { type: "validation" }>): string {
+  const { step, loss, perplexity, bleu, best, of } = event;
+  const what = of === "average" ? "Mean of the last checkpoints" : `Step ${step}`;
+  const numbers = [`loss ${loss.toFixed(4)}`, `perplexity ${perplexity.toFixed(2)}`];
+  if (bleu !== undefined) numbers.push(`BLEU ${bleu.toFixed(2)}`);
+  if (best) numbers.push("the best so far");
+  return `${what}: validation ${numbers.join(", ")}`;
+}

@@ -1,0 +1,172 @@
+import type { Command } from "commander";
+import type { DecodingOptions, LoadedTranslator, Translation } from "../../node.ts";
+import { examples, given, number, threadsOption, wholeNumber } from "../arguments.ts";
+import { interruptible } from "../stopping.ts";
+import { print, readInputLines } from "../text-files.ts";
+
+export interface DecodingFlags {
+  numBeams?: number;
+  lengthPenalty?: number;
+  numReturnSequences?: number;
+  maxNewTokens?: number;
+  doSample?: boolean;
+  temperature?: number;
+  topK?: number;
+  topP?: number;
+  seed?: number;
+}
+
+/** The options of generation, for every command that generates. */
+export function addDecodingOptions(command: Command): Command {
+  return command
+    .option("--num-beams <n>", "hypotheses kept side by side; 1 = greedy", wholeNumber(1))
+    .option("--length-penalty <x>", "above 0 favours long translations, below 0 short ones", number)
+    .option("--max-new-tokens <n>", "the longest translation, in tokens", wholeNumber(1))
+    .option("--do-sample", "draw each token at random by its probability")
+    .option("--temperature <x>", "with --do-sample: below 1 is tamer, above 1 wilder", number)
+    .option("--top-k <n>", "with --do-sample: among this many likeliest tokens", wholeNumber(0))
+    .option("--top-p <x>", "with --do-sample: among the likeliest with this probability together", number)
+    .option("--seed <n>", "with --do-sample: decides what is drawn", wholeNumber(0));
+}
+
+export function decodingOptions(flags: DecodingFlags): Partial<DecodingOptions> {
+  const { numBeams, lengthPenalty, numReturnSequences, maxNewTokens, doSample } = flags;
+  const { temperature, topK, topP, seed } = flags;
+  const sampling = { doSample, temperature, topK, topP, seed };
+  const chosen = given({ numBeams, lengthPenalty, numReturnSequences, maxNewTokens, ...sampling });
+  // Sampling draws one hypothesis at a time, whatever the model's own number of beams.
+  return doSample && numBeams === undefined ? { ...chosen, numBeams: 1 } : chosen;
+}
+
+interface TranslateFlags extends DecodingFlags {
+  model?: string;
+  input?: string;
+  output?: string;
+  threads?: number;
+  json?: boolean;
+}
+
+export function defineTranslate(program: Command): void {
+  const command = program
+    .command("translate")
+    .description("translate texts: the arguments, a file, or standard input line by line")
+    .argument("[text...]", "what to translate")
+    .option(
+      "--model <folder>",
+      "a model folder or the name of a shipped model (default: tatoeba-en-de, English to German)",
+    )
+    .option("--input <file>", "a text file, one sentence a line")
+    .option("--output <file>", "write the translations here, as a whole or not at all");
+  addDecodingOptions(command)
+    .option("--num-return-sequences <n>", "print this many of the best: score, tab, text", wholeNumber(1))
+    .addOption(threadsOption())
+    .option("--json", "print one JSON object a line")
+    .addHelpText(
+      "after",
+      examples(
+        'qkv translate "Where did you learn to play the piano?"',
+        "qkv translate --input letters.en --output letters.de",
+        "cat letters.en | qkv translate --num-beams 1",
+        'qkv translate --num-return-sequences 3 --json "I would rather stay at home."',
+      ),
+    )
+    .action(async (texts: string[], flags: TranslateFlags, self: Command) => {
+      if (texts.length > 0 && flags.input !== undefined) {
+        self.error("error: texts stand in the arguments or in --input, not in both");
+      }
+      const chunks = await inputOf(texts, flags);
+      const { loadTranslator } = await import("../../node.ts");
+      await interruptible(async (until) => {
+        const translator = await loadTranslator(flags.model, given({ threads: flags.threads }));
+        try {
+          await writeTo(flags.output, translated(chunks, translator, flags, until));
+        } finally {
+          await translator.dispose();
+          if (flags.input === undefined) process.stdin.destroy();
+        }
+      });
+    });
+}
+
+/** Lines translated at once; similar lengths among them are put together. */
+const linesPerChunk = 512;
+
+async function inputOf(
+  texts: readonly string[],
+  { input }: TranslateFlags,
+): Promise<Iterator<string[]> | AsyncIterator<string[]>> {
+  if (texts.length > 0) return [texts.flatMap((text) => text.split(/\r?\n/))].values();
+  if (input !== undefined) {
+    const { readLines } = await import("../../data/node/line-reader.ts");
+    return chunksOf(readLines(input));
+  }
+  if (process.stdin.isTTY) process.stderr.write("Type a sentence and press Enter; Ctrl-D ends.\n");
+  return readInputLines(process.stdin.isTTY ? 1 : linesPerChunk);
+}
+
+function* chunksOf(lines: Iterable<string>): Generator<string[], void, undefined> {
+  let chunk: string[] = [];
+  for (const line of lines) {
+    if (chunk.push(line) < linesPerChunk) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+/** The lines to be printed, chunk by chunk. */
+async function* translated(
+  chunks: Iterator<string[]> | AsyncIterator<string[]>,
+  translator: LoadedTranslator,
+  flags: TranslateFlags,
+  until: <Value>(value: Promise<Value>) => Promise<Value>,
+): AsyncGenerator<string, void, undefined> {
+  const options = decodingOptions(flags);
+  let line = 0;
+  // While one chunk is translated the next is read.
+  const read = async () => await chunks.next();
+  let next = read();
+  for (;;) {
+    const { done, value: sources } = await until(next);
+    if (done) return;
+    next = read();
+    next.catch(() => {});
+    const translations = await until(translator.translate(sources, options));
+    const printed = translations.map((translation, index) => {
+      line++;
+      if (translation.truncated) {
+        process.stderr.write(`qkv: line ${line} is longer than the model can read; its end was left out\n`);
+      }
+      return `${format(sources[index]!, translation, flags)}\n`;
+    });
+    yield printed.join("");
+  }
+}
+
+function format(source: string, translation: Translation, flags: TranslateFlags): string {
+  const { text, score, hypotheses, truncated } = translation;
+  const several = (flags.numReturnSequences ?? 1) > 1;
+  if (flags.json) {
+    const more = { ...(several && { hypotheses }), ...(truncated && { truncated }) };
+    return JSON.stringify({ source, translation: text, score, ...more });
+  }
+  if (!several) return onOneLine(text);
+  return hypotheses
+    .map((hypothesis) => `${hypothesis.score.toFixed(4)}\t${onOneLine(hypothesis.text)}`)
+    .join("\n");
+}
+
+/** So that line N of the output is the translation of line N of the input, whatever a model writes. */
+const onOneLine = (text: string): string => text.replace(/[\r\n]+/g, " ");
+
+async function writeTo(path: string | undefined, texts: AsyncIterable<string>): Promise<void> {
+  if (path === undefined) {
+    for await (const text of texts) await print(text);
+    return;
+  }
+  const { writeFileAtomically } = await import("../../util/node/atomic-file.ts");
+  async function* bytes() {
+    for await (const text of texts) yield Buffer.from(text);
+  }
+  await writeFileAtomically(path, bytes());
+}

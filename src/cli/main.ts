@@ -1,0 +1,89 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { isUsersMistake, QkvError } from "../util/errors.ts";
+import { defineData } from "./commands/data.ts";
+import { defineEvaluate } from "./commands/evaluate.ts";
+import { defineInfo } from "./commands/info.ts";
+import { defineRecipes } from "./commands/recipes.ts";
+import { defineScore } from "./commands/score.ts";
+import { defineTokenize } from "./commands/tokenize.ts";
+import { defineTokenizer } from "./commands/tokenizer.ts";
+import { defineTrace } from "./commands/trace.ts";
+import { defineTrain } from "./commands/train.ts";
+import { defineTranslate } from "./commands/translate.ts";
+import { BrokenPipe, watchPipes } from "./stopping.ts";
+
+/** Exit codes: 0 done, 1 the run failed, 2 the user's mistake, 130 interrupted. */
+export const exitCodes = { done: 0, failed: 1, mistake: 2, interrupted: 130 } as const;
+
+function version(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** All commands. What a command needs besides its options is loaded when it runs, so that starting is quick. */
+export function createProgram(): Command {
+  const program = new Command("qkv")
+    .description("Train, run and look inside Transformers: from raw text to raw text.")
+    .version(version())
+    .addHelpText("after", "\nFor a first look: qkv train toy --out runs/toy");
+  const define = [
+    defineTranslate,
+    defineTrain,
+    defineEvaluate,
+    defineScore,
+    defineTokenize,
+    defineTokenizer,
+    defineTrace,
+    defineInfo,
+    defineRecipes,
+    defineData,
+  ];
+  for (const add of define) add(program);
+  for (const command of allCommands(program)) {
+    command
+      .exitOverride()
+      .showSuggestionAfterError()
+      .showHelpAfterError(`(${nameOf(command)} --help shows what there is)`)
+      .option("--debug", "show where an error arose");
+  }
+  return program;
+}
+
+function allCommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(allCommands)];
+}
+
+function nameOf(command: Command): string {
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
+}
+
+/** Runs the command line and returns the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  watchPipes();
+  try {
+    await createProgram().parseAsync([...args], { from: "user" });
+    return Number(process.exitCode ?? exitCodes.done);
+  } catch (error) {
+    return report(error, args.includes("--debug"));
+  }
+}
+
+function report(error: unknown, debug: boolean): number {
+  if (error instanceof BrokenPipe) return exitCodes.done;
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.mistake;
+  const isInterrupted = error instanceof QkvError && error.code === "interrupted";
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`qkv: ${debug && error instanceof Error ? stackOf(error) : message}\n`);
+  if (isInterrupted) return exitCodes.interrupted;
+  if (isUsersMistake(error)) return exitCodes.mistake;
+  if (!debug && !(error instanceof QkvError)) {
+    process.stderr.write("This is an error of qkv's own; --debug shows where it arose.\n");
+  }
+  return exitCodes.failed;
+}
+
+function stackOf(error: Error): string {
+  const own = error.stack ?? error.message;
+  return error.cause instanceof Error ? `${own}\ncaused by ${stackOf(error.cause)}` : own;
+}

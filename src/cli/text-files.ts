@@ -1,0 +1,77 @@
+import { isUtf8 } from "node:buffer";
+import { readLines } from "../data/node/line-reader.ts";
+import { QkvError } from "../util/errors.ts";
+
+/** The lines of a text file, split at \n only; strict about UTF-8. */
+export function readTextLines(path: string): string[] {
+  return [...readLines(path)];
+}
+
+/**
+ * The lines of standard input as they come, as many at a time as are there, at most `most`.
+ * From a terminal that is one; where a pipe is slow, lines are not kept waiting for others.
+ * @throws QkvError "data" with the line number where a line is not valid UTF-8
+ */
+export async function* readInputLines(
+  most: number,
+  input: NodeJS.ReadStream = process.stdin,
+): AsyncGenerator<string[], void, undefined> {
+  let rest: Buffer[] = [];
+  let number = 0;
+  const decode = (bytes: Buffer): string => {
+    number++;
+    const start = number === 1 && bytes.subarray(0, 3).equals(byteOrderMark) ? 3 : 0;
+    const end = bytes.at(-1) === 0x0d ? bytes.length - 1 : bytes.length;
+    const line = bytes.subarray(start, end);
+    if (isUtf8(line)) return line.toString("utf8");
+    throw new QkvError(
+      "data",
+      `standard input: line ${number}: is not valid UTF-8; convert the text to UTF-8`,
+    );
+  };
+  const lines: string[] = [];
+  const pieces: AsyncIterator<Buffer> = input[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let next = pieces.next();
+  for (;;) {
+    const piece = lines.length >= most ? undefined : await (lines.length === 0 ? next : withinMoments(next));
+    if (piece === undefined) {
+      yield lines.splice(0, most);
+      continue;
+    }
+    if (piece.done) break;
+    let start = 0;
+    for (let end = piece.value.indexOf(0x0a); end !== -1; end = piece.value.indexOf(0x0a, start)) {
+      lines.push(decode(Buffer.concat([...rest, piece.value.subarray(start, end)])));
+      rest = [];
+      start = end + 1;
+    }
+    if (start < piece.value.length) rest.push(piece.value.subarray(start));
+    next = pieces.next();
+  }
+  if (rest.length > 0) lines.push(decode(Buffer.concat(rest)));
+  while (lines.length > 0) yield lines.splice(0, most);
+}
+
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
+const moments = 50;
+
+/** The value if it comes within 50 milliseconds. */
+async function withinMoments<Value>(value: Promise<Value>): Promise<Value | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), moments);
+  });
+  try {
+    return await Promise.race([value, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Writes to standard output and waits where the reader is slower than we are. */
+export async function print(text: string): Promise<void> {
+  if (process.stdout.write(text)) return;
+  await new Promise<void>((resolve) => {
+    process.stdout.once("drain", resolve);
+  });
+}

@@ -1,0 +1,177 @@
+/** qkv in Node.js: the public API. */
+import { EventEmitter } from "node:events";
+import type { DecodingOptions } from "./generation/decoding-options.ts";
+import { findModel } from "./tasks/node/shipped.ts";
+import type { TranslationTrace } from "./tasks/node/trace-translation.ts";
+import { planTraining, type TrainOptions } from "./tasks/node/training-plan.ts";
+import { EngineWorker } from "./tasks/node/worker-client.ts";
+import type { Translation } from "./tasks/translator.ts";
+import type { RunEvent, RunOutcome } from "./training/run-events.ts";
+import { didYouMean, QkvError } from "./util/errors.ts";
+
+export { type BleuOptions, type BleuScore, corpusBleu, sentenceBleu } from "./metrics/bleu.ts";
+export { type ChrfOptions, type ChrfScore, corpusChrf, sentenceChrf } from "./metrics/chrf.ts";
+export {
+  type BytePairEncodingOptions,
+  learnBytePairEncoding,
+} from "./tokenizers/learning/byte-pair-encoding.ts";
+export { Tokenizer } from "./tokenizers/tokenizer.ts";
+export { type ErrorCode, QkvError } from "./util/errors.ts";
+export type { DecodingOptions, RunEvent, RunOutcome, TrainOptions, Translation, TranslationTrace };
+
+function refuseUnknown(where: string, given: object, known: readonly string[]): void {
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue;
+    throw new QkvError("option", `${where}: unknown option "${name}"${didYouMean(name, known)}`);
+  }
+}
+
+/** How the engine runs. */
+export interface EngineOptions {
+  /** Default: one a core, at most eight. */
+  readonly threads?: number;
+}
+
+/** A translation model that is ready for use, in a thread of its own. */
+export interface LoadedTranslator {
+  /**
+   * Translates texts; the results stand in the order of the texts, and an empty text stays empty.
+   * @param options - over the model's own
+   */
+  translate(texts: readonly string[], options?: Partial<DecodingOptions>): Promise<Translation[]>;
+  /** Ends the thread. Translations that are under way fail with "interrupted". */
+  dispose(): Promise<void>;
+}
+
+/**
+ * Opens a translation model.
+ * @param model - a model folder or the name of a shipped model; default: the shipped English-German one
+ * @throws QkvError "file", "config" or "weights" where the folder is no such model
+ */
+export async function loadTranslator(model?: string, options: EngineOptions = {}): Promise<LoadedTranslator> {
+  refuseUnknown("loadTranslator", options, ["threads"]);
+  const folder = await findModel(model);
+  const worker = new EngineWorker(options);
+  try {
+    await worker.call("openTranslator", { folder });
+  } catch (error) {
+    await worker.dispose();
+    throw error;
+  }
+  return {
+    translate: async (texts, decoding = {}) => {
+      if (!Array.isArray(texts) || !texts.every((text) => typeof text === "string")) {
+        throw new QkvError(
+          "option",
+          `translate: takes a list of texts; got ${typeof texts}; put it into a list`,
+        );
+      }
+      return await worker.call("translate", { texts, options: decoding });
+    },
+    dispose: () => worker.dispose(),
+  };
+}
+
+/** What `trace` can be asked for. */
+export interface TraceOptions extends EngineOptions {
+  /** The translation to follow; default: the model's own. */
+  readonly target?: string;
+  /** Which values; * stands for anything; default: all. */
+  readonly addresses?: readonly string[];
+}
+
+/**
+ * Every intermediate value while a translator reads a text and writes its translation.
+ * @param model - a model folder or the name of a shipped model; undefined: the shipped English-German one
+ */
+export async function trace(
+  model: string | undefined,
+  text: string,
+  options: TraceOptions = {},
+): Promise<TranslationTrace> {
+  refuseUnknown("trace", options, ["target", "addresses", "threads"]);
+  const folder = await findModel(model);
+  const { threads, ...asked } = options;
+  const worker = new EngineWorker(threads === undefined ? {} : { threads });
+  try {
+    return await worker.call("trace", { folder, text, ...asked });
+  } finally {
+    await worker.dispose();
+  }
+}
+
+/**
+ * A training that runs in a thread of its own. It tells what happens as "event", or as an async iterator of the events
+ * from then on.
+ */
+export class TrainingJob extends EventEmitter<{ event: [RunEvent] }> implements AsyncIterable<RunEvent> {
+  /** How it ended; rejects with a QkvError where it failed. */
+  readonly finished: Promise<RunOutcome>;
+  readonly #controller = new AbortController();
+
+  constructor(options: TrainOptions) {
+    super();
+    this.finished = this.#run(options);
+  }
+
+  /** Saves a checkpoint and ends after the current step. */
+  async stop(): Promise<RunOutcome> {
+    this.#controller.abort();
+    return await this.finished;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<RunEvent, void, undefined> {
+    const events: RunEvent[] = [];
+    let wake = () => {};
+    const listener = (event: RunEvent) => {
+      events.push(event);
+      wake();
+    };
+    let ended = false;
+    const end = this.finished.finally(() => {
+      ended = true;
+      wake();
+    });
+    // Its failure is thrown at the end of the loop.
+    end.catch(() => {});
+    this.on("event", listener);
+    try {
+      for (;;) {
+        const event = events.shift();
+        if (event !== undefined) yield event;
+        else if (ended) break;
+        else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      }
+      await end;
+    } finally {
+      this.off("event", listener);
+    }
+  }
+
+  async #run(options: TrainOptions): Promise<RunOutcome> {
+    const { signal } = this.#controller;
+    const plan = await planTraining(options);
+    const worker = new EngineWorker(options.threads === undefined ? {} : { threads: options.threads });
+    try {
+      return await worker.call("train", plan, { signal, onEvent: (event) => this.emit("event", event) });
+    } catch (error) {
+      if (!(signal.aborted && error instanceof QkvError && error.code === "interrupted")) throw error;
+      this.emit("event", { type: "message", text: error.message });
+      return "interrupted";
+    } finally {
+      await worker.dispose();
+    }
+  }
+}
+
+/**
+ * Starts a training, from a recipe or two text files.
+ * What is wrong with options, recipe or files makes `finished` reject before anything is written.
+ */
+export function train(options: TrainOptions): TrainingJob {
+  return new TrainingJob(options);
+}

@@ -1,0 +1,102 @@
+import { mkdir, rm, stat } from "node:fs/promises";
+import { isAbsolute, join, relative, resolve } from "node:path";
+import { z } from "zod";
+import { listCheckpoints } from "../../training/node/checkpoint.ts";
+import { parseRecipe, type Recipe } from "../../training/recipe.ts";
+import { QkvError } from "../../util/errors.ts";
+import { writeFileAtomically } from "../../util/node/atomic-file.ts";
+import { fileError } from "../../util/node/file-error.ts";
+import { kindOf, readJsonFile } from "./shipped.ts";
+
+/** The folder, within a run's, of text that was made for it: generated, or divided into training and validation. */
+export const textFolderOf = (directory: string): string => join(directory, "text");
+
+const runSchema = z.object({ data_folder: z.string() });
+
+/** How a run stands before it is started or goes on. */
+export interface RunFolderState {
+  /** Whether there is a checkpoint to go on from. */
+  readonly continues: boolean;
+  /** What the run was started with, where it was. */
+  readonly recipe: Recipe | undefined;
+  readonly dataFolder: string | undefined;
+}
+
+/**
+ * Looks at the folder of a run.
+ * @throws QkvError "option" where it holds a run or a model and `resume` is not asked for
+ */
+export async function inspectRunFolder(directory: string, resume: boolean): Promise<RunFolderState> {
+  if ((await kindOf(directory)) === "file") {
+    throw new QkvError("file", `${directory}: a run needs a folder; got a file; choose another name`);
+  }
+  const continues = (await listCheckpoints(directory)).length > 0;
+  if (!resume && (continues || (await holdsSomething(directory)))) {
+    throw new QkvError(
+      "option",
+      `${directory}: already holds ${continues ? "a run" : "a model"}; ` +
+        `${continues ? "go on with it by --resume, or " : ""}choose another folder`,
+    );
+  }
+  const recipePath = join(directory, "recipe.json");
+  const recipe = (await kindOf(recipePath)) && parseRecipe(await readJsonFile(recipePath), recipePath);
+  return { continues, recipe: recipe || undefined, dataFolder: await readDataFolder(directory) };
+}
+
+async function holdsSomething(directory: string): Promise<boolean> {
+  if ((await kindOf(join(directory, "model.safetensors"))) !== undefined) return true;
+  const log = await stat(join(directory, "log.jsonl")).catch(() => undefined);
+  return log !== undefined && log.size > 0;
+}
+
+async function readDataFolder(directory: string): Promise<string | undefined> {
+  const path = join(directory, "run.json");
+  if ((await kindOf(path)) === undefined) return undefined;
+  const parsed = runSchema.safeParse(await readJsonFile(path));
+  return parsed.success ? resolve(directory, parsed.data.data_folder) : undefined;
+}
+
+/**
+ * Makes a run's folder and writes down what `--resume` needs to go on by itself. Where the run begins, what an attempt
+ * that did not get far has left is cleared away.
+ */
+export async function prepareRunFolder(
+  directory: string,
+  { continues, recipe, dataFolder }: { continues: boolean; recipe: Recipe; dataFolder: string },
+): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true });
+    if (!continues) {
+      await rm(join(directory, "start"), { recursive: true, force: true });
+      await rm(join(directory, "log.jsonl"), { force: true });
+    }
+  } catch (error) {
+    throw fileError(directory, "cannot make the run's folder", error);
+  }
+  // Text that lies in the run's folder moves with it; other data stay where they are.
+  const inside = relative(directory, dataFolder);
+  const kept = inside.startsWith("..") || isAbsolute(inside) ? resolve(dataFolder) : inside;
+  await writeFileAtomically(join(directory, "recipe.json"), `${JSON.stringify(recipe, null, 2)}\n`);
+  await writeFileAtomically(
+    join(directory, "run.json"),
+    `${JSON.stringify({ data_folder: kept }, null, 2)}\n`,
+  );
+}
+
+/**
+ * Refuses to go on with another model or vocabulary than the run's own.
+ * @throws QkvError "option" with the first key that differs
+ */
+export function checkSameModel(directory: string, before: Recipe, now: Recipe): void {
+  for (const section of ["model", "tokenizer"] as const) {
+    const [old, changed] = [before[section], now[section]] as Record<string, unknown>[];
+    const keys = new Set([...Object.keys(old!), ...Object.keys(changed!)]);
+    const key = [...keys].find((name) => old![name] !== changed![name]);
+    if (key === undefined) continue;
+    throw new QkvError(
+      "option",
+      `${directory}: a run goes on with the model that it began with; got ${section}.${key} ` +
+        `${String(changed![key])} instead of ${String(old![key])}; with --resume alone the run takes its own recipe`,
+    );
+  }
+}

@@ -1,0 +1,65 @@
+import { join } from "node:path";
+import { divideParallelFiles } from "../../data/node/divide-files.ts";
+import { writeGeneratedCorpus } from "../../data/node/write-generated.ts";
+import type { Device } from "../../runtime/device.ts";
+import type { Recipe } from "../../training/recipe.ts";
+import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
+import { prepareRunFolder } from "./run-folder.ts";
+import { kindOf } from "./shipped.ts";
+import { trainTranslation } from "./train-translation.ts";
+import { dividedFiles, type TrainingPlan } from "./training-plan.ts";
+
+/** What a training is run with. */
+export interface TrainingContext {
+  readonly device: Device;
+  /** Asks it to save and leave. */
+  readonly signal: AbortSignal;
+  onEvent(event: RunEvent): void;
+}
+
+/** Makes the text that a plan needs, writes down how the run goes on, and trains. */
+export async function runTrainingPlan(plan: TrainingPlan, context: TrainingContext): Promise<RunOutcome> {
+  const { directory, dataFolder, continues } = plan;
+  await prepareText(plan, context);
+  const recipe = plan.divided === undefined ? plan.recipe : await withValidationThatIsThere(plan);
+  await prepareRunFolder(directory, { continues, recipe, dataFolder });
+  return await trainTranslation({ ...context, recipe, directory, dataFolder, resume: continues });
+}
+
+async function prepareText(
+  { recipe, dataFolder, continues, divided }: TrainingPlan,
+  { onEvent, signal }: TrainingContext,
+): Promise<void> {
+  const say = (text: string) => onEvent({ type: "message", text });
+  const { generate } = recipe.data;
+  const isThere = (await kindOf(join(dataFolder, recipe.data.train_source))) !== undefined;
+  if (continues && isThere) {
+    return;
+  }
+  if (generate !== undefined) {
+    const counts = await writeGeneratedCorpus(generate, dataFolder, recipe.data);
+    say(`Made data (${generate}): ${counts.train} pairs to train on, ${counts.validation} to validate on.`);
+  } else if (divided !== undefined) {
+    const { heldOut, pairs } = await divideParallelFiles({
+      sourceFile: divided.source,
+      targetFile: divided.target,
+      folder: dataFolder,
+      names: dividedFiles,
+      seed: recipe.training.seed,
+      onProgress: (done, total) => onEvent({ type: "preparing", what: "dividing the text", done, total }),
+      signal,
+    });
+    say(
+      heldOut === 0
+        ? `All ${pairs} pairs are for training: too few to hold some out for validation.`
+        : `Held out ${heldOut} of ${pairs} pairs for validation; none of their sources is trained on.`,
+    );
+  }
+}
+
+/** The recipe of divided text, without validation where the text was too short for that. */
+async function withValidationThatIsThere({ recipe, dataFolder }: TrainingPlan): Promise<Recipe> {
+  if ((await kindOf(join(dataFolder, dividedFiles.validation_source))) !== undefined) return recipe;
+  const { validation_source, validation_target, ...data } = recipe.data;
+  return { ...recipe, data };
+}

@@ -1,0 +1,121 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { didYouMean, QkvError } from "../../util/errors.ts";
+import { errorCode, fileError } from "../../util/node/file-error.ts";
+
+/** The package's folder, seen from src/tasks/node and dist/tasks/node alike. */
+const packageFolder = fileURLToPath(new URL("../../../", import.meta.url));
+const recipesFolder = join(packageFolder, "recipes");
+
+const modelsFolder = join(packageFolder, "models");
+
+/** The shipped model that is used where none is named. */
+export const defaultModel = "tatoeba-en-de";
+
+/** A recipe's JSON as it is in its file, not yet checked. */
+export interface RecipeFile {
+  /** Of a shipped recipe its name. */
+  readonly name: string | undefined;
+  readonly path: string;
+  readonly json: unknown;
+}
+
+/** The shipped recipes, by name. */
+export async function listShippedRecipes(): Promise<RecipeFile[]> {
+  const entries = await readdir(recipesFolder, { withFileTypes: true });
+  const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  return await Promise.all(names.sort().map((name) => readShipped(name)));
+}
+
+async function readShipped(name: string): Promise<RecipeFile> {
+  const path = join(recipesFolder, name, "recipe.json");
+  return { name, path, json: await readJsonFile(path) };
+}
+
+/**
+ * Finds a recipe: the name of a shipped one, a folder with a `recipe.json`, or a file.
+ * @throws QkvError "file" where there is none, with the nearest shipped name
+ */
+export async function findRecipe(recipe: string): Promise<RecipeFile> {
+  const names = (await readdir(recipesFolder, { withFileTypes: true }))
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+  if (names.includes(recipe)) return await readShipped(recipe);
+  const kind = await kindOf(recipe);
+  if (kind === undefined) {
+    throw new QkvError(
+      "file",
+      `recipe: must be one of ${names.join(", ")}, or a file or folder; got "${recipe}"${didYouMean(recipe, names)}`,
+    );
+  }
+  const path = kind === "folder" ? join(recipe, "recipe.json") : recipe;
+  return { name: undefined, path, json: await readJsonFile(path) };
+}
+
+/** A JSON file's content. @throws QkvError "file" where it cannot be read or is not JSON */
+export async function readJsonFile(path: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw fileError(path, "cannot read", error);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new QkvError("file", `${path}: is not valid JSON (${(error as Error).message})`, { cause: error });
+  }
+}
+
+/**
+ * A folder by its path, or by its name among the shipped models.
+ * @throws QkvError "file" where there is no such folder
+ */
+export async function findFolder(model: string): Promise<string> {
+  const kind = await kindOf(model);
+  if (kind === "folder") return model;
+  if (kind === "file") {
+    const wayOut = isModelFile(model) ? `; name its folder, "${dirname(model)}"` : "";
+    throw new QkvError("file", `${model}: a model is a folder; got a file${wayOut}`);
+  }
+  const names = await readdir(modelsFolder).catch(() => [] as string[]);
+  if (names.includes(model)) return join(modelsFolder, model);
+  if (model === defaultModel) {
+    throw new QkvError(
+      "file",
+      `${join(modelsFolder, model)}: the shipped model is not there; this copy of qkv came without it; ` +
+        "name a model of your own",
+    );
+  }
+  throw new QkvError(
+    "file",
+    `model: there is no folder "${model}"${didYouMean(model, names)}; check the path`,
+  );
+}
+
+/**
+ * The folder of a model.
+ * @param model - a folder, or the name of a shipped model
+ * @throws QkvError "file" where there is no such folder, or it holds no model
+ */
+export async function findModel(model: string = defaultModel): Promise<string> {
+  const folder = await findFolder(model);
+  if ((await kindOf(join(folder, "config.json"))) !== undefined) return folder;
+  throw new QkvError(
+    "file",
+    `${folder}: is no model folder, since it holds no config.json; name the folder that a training wrote`,
+  );
+}
+
+const isModelFile = (path: string): boolean => /[\\/](model\.safetensors|config\.json)$/.test(path);
+
+/** What lies at a path, if anything does. */
+export async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
+  try {
+    return (await stat(path)).isDirectory() ? "folder" : "file";
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "")) return undefined;
+    throw fileError(path, "cannot read", error);
+  }
+}

@@ -1,0 +1,90 @@
+import type { MessagePort } from "node:worker_threads";
+import type { DecodingOptions } from "../../generation/decoding-options.ts";
+import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
+import { type ErrorCode, QkvError } from "../../util/errors.ts";
+import type { Translation } from "../translator.ts";
+import type { TranslationTrace } from "./trace-translation.ts";
+import type { TrainingPlan } from "./training-plan.ts";
+
+/** What the engine's worker can be asked for: input, what is told meanwhile, and answer. */
+export interface WorkerTasks {
+  train: { input: TrainingPlan; event: RunEvent; output: RunOutcome };
+  /** Loads a model folder; later calls of `translate` use it. */
+  openTranslator: { input: { readonly folder: string }; event: never; output: undefined };
+  translate: {
+    input: { readonly texts: readonly string[]; readonly options: Partial<DecodingOptions> };
+    event: never;
+    output: Translation[];
+  };
+  trace: {
+    input: {
+      readonly folder: string;
+      readonly text: string;
+      readonly target?: string;
+      readonly addresses?: readonly string[];
+    };
+    event: never;
+    output: TranslationTrace;
+  };
+}
+
+export type TaskName = keyof WorkerTasks;
+
+/** What the worker is started with. */
+export interface WorkerSettings {
+  /** Default: as many as the device chooses. */
+  readonly threads?: number;
+  /** Where it is told to stop: read between two runs of the engine, and whenever a task reports something. */
+  readonly control: MessagePort;
+}
+
+/** One call, as it goes to the worker. */
+export type Request = {
+  readonly [Name in TaskName]: {
+    readonly id: number;
+    readonly task: Name;
+    readonly input: WorkerTasks[Name]["input"];
+  };
+}[TaskName];
+
+/** On the control port: one call shall stop, or all is over. */
+export type ControlMessage =
+  | { readonly kind: "abort"; readonly id: number }
+  | {
+      readonly kind: "quit";
+    };
+
+export type Reply =
+  | { readonly id: number; readonly kind: "event"; readonly event: WorkerTasks[TaskName]["event"] }
+  | { readonly id: number; readonly kind: "result"; readonly output: WorkerTasks[TaskName]["output"] }
+  | { readonly id: number; readonly kind: "failure"; readonly error: CarriedError };
+
+/** An error in a form that crosses threads; class and code of an Error object would get lost. */
+export interface CarriedError {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: ErrorCode;
+  readonly stack?: string;
+  readonly cause?: CarriedError;
+}
+
+/** Takes an error apart for the way to another thread. */
+export function carryError(error: unknown): CarriedError {
+  if (!(error instanceof Error)) return { name: "Error", message: String(error) };
+  return {
+    name: error.name,
+    message: error.message,
+    ...(error instanceof QkvError && { code: error.code }),
+    ...(error.stack !== undefined && { stack: error.stack }),
+    ...(error.cause !== undefined && { cause: carryError(error.cause) }),
+  };
+}
+
+/** The error that was taken apart, with the stack that it had. */
+export function restoreError({ name, message, code, stack, cause }: CarriedError): Error {
+  const options = cause === undefined ? {} : { cause: restoreError(cause) };
+  const error = code === undefined ? new Error(message, options) : new QkvError(code, message, options);
+  error.name = name;
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

@@ -1,0 +1,110 @@
+/**
+ * The thread in which the engine runs. ONNX Runtime's `run` blocks its thread, so everything that calls it lives
+ * here; the main thread keeps drawing, listening and answering.
+ */
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import type { Device } from "../../runtime/device.ts";
+import { openCpu } from "../../runtime/node/engine.ts";
+import { QkvError } from "../../util/errors.ts";
+import type { Translator } from "../translator.ts";
+import { openTranslator } from "./translation-folder.ts";
+import {
+  type ControlMessage,
+  carryError,
+  type Reply,
+  type Request,
+  type TaskName,
+  type WorkerSettings,
+  type WorkerTasks,
+} from "./worker-protocol.ts";
+
+interface Context<Name extends TaskName> {
+  readonly signal: AbortSignal;
+  onEvent(event: WorkerTasks[Name]["event"]): void;
+}
+
+type Handlers = {
+  readonly [Name in TaskName]: (
+    input: WorkerTasks[Name]["input"],
+    context: Context<Name>,
+  ) => Promise<WorkerTasks[Name]["output"]>;
+};
+
+const { threads, control } = workerData as WorkerSettings;
+const requests = parentPort as MessagePort;
+const controllers = new Map<number, AbortController>();
+
+let device: Promise<Device> | undefined;
+const openDevice = () => {
+  device ??= openCpu(threads === undefined ? {} : { threads });
+  return device;
+};
+let translator: Translator | undefined;
+
+const handlers: Handlers = {
+  train: async (plan, { signal, onEvent }) => {
+    const { runTrainingPlan } = await import("./run-training-plan.ts");
+    return await runTrainingPlan(plan, { device: await openDevice(), signal, onEvent });
+  },
+  openTranslator: async ({ folder }) => {
+    const opened = await openTranslator(folder, await openDevice());
+    await translator?.dispose();
+    translator = opened;
+    return undefined;
+  },
+  translate: async ({ texts, options }) => {
+    if (translator === undefined) throw new QkvError("internal", "translate: no model is open");
+    return await translator.translate(texts, options);
+  },
+  trace: async ({ folder, text, ...options }) => {
+    const { traceTranslation } = await import("./trace-translation.ts");
+    return await traceTranslation(await openDevice(), folder, text, options);
+  },
+};
+
+function obey(message: ControlMessage): void {
+  // Here no run of the engine is under way. Ending the thread from outside in the midst of one kills the process.
+  if (message.kind === "quit") process.exit(0);
+  controllerOf(message.id).abort();
+}
+
+/** Obeys what has been said by now, without waiting for the event loop to come round. */
+function listen(): void {
+  for (let next = receiveMessageOnPort(control); next !== undefined; next = receiveMessageOnPort(control)) {
+    obey(next.message as ControlMessage);
+  }
+}
+
+function controllerOf(id: number): AbortController {
+  const controller = controllers.get(id) ?? new AbortController();
+  controllers.set(id, controller);
+  return controller;
+}
+
+async function answer({ id, task, input }: Request): Promise<void> {
+  const reply = (message: Reply) => requests.postMessage(message);
+  const { signal } = controllerOf(id);
+  const context: Context<TaskName> = {
+    signal,
+    onEvent: (event) => {
+      reply({ id, kind: "event", event });
+      listen();
+    },
+  };
+  try {
+    if (signal.aborted) throw new QkvError("interrupted", `${task}: was stopped before it began`);
+    const handler = handlers[task] as (input: unknown, context: Context<TaskName>) => Promise<never>;
+    reply({ id, kind: "result", output: await handler(input, context) });
+  } catch (error) {
+    reply({ id, kind: "failure", error: carryError(error) });
+  } finally {
+    controllers.delete(id);
+  }
+}
+
+// One after another: programs reuse their buffers, so two calls must not take turns within one.
+let last: Promise<void> = Promise.resolve();
+requests.on("message", (request: Request) => {
+  last = last.then(() => answer(request));
+});
+control.on("message", obey);
