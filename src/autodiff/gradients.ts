@@ -1,6 +1,6 @@
 import { add, scalar } from "../graph/build.ts";
 import { formatDims } from "../graph/dims.ts";
-import { scope } from "../graph/scope.ts";
+import { joinAddress, scope } from "../graph/scope.ts";
 import { type GraphNode, sortNodes, type Tensor } from "../graph/tensor.ts";
 import { QkvError } from "../util/errors.ts";
 import { type GradientRule, gradientRules, type NotDifferentiable } from "./rules.ts";
@@ -34,7 +34,7 @@ export function gradients(of: Tensor, at: readonly Tensor[]): (Tensor | undefine
         `${node.scope || "graph"}: ${node.operator} has no gradient: ${rule.notDifferentiable}`,
       );
     }
-    const atInputs = scope(`gradient.${node.scope}`, () => rule(node, atOutputs));
+    const atInputs = scope(joinAddress("gradient", node.scope), () => rule(node, atOutputs));
     atInputs.forEach((gradient, index) => {
       const input = node.inputs[index]!;
       if (gradient === undefined || !(wanted.has(input) || onTheWay.has(input.node))) return;

@@ -1,11 +1,12 @@
 import {
   add,
   cast,
+  concat,
   contract,
   divide,
-  erf,
   exp,
   expand,
+  geluGradient,
   mean,
   mergeDims,
   multiply,
@@ -15,6 +16,7 @@ import {
   scalar,
   scatterRows,
   softmaxGradient,
+  split,
   splitDim,
   subtract,
   sum,
@@ -24,6 +26,7 @@ import {
 import { type Dim, productOfSizes } from "../graph/dims.ts";
 import type { OperatorName } from "../graph/operators.ts";
 import type { GraphNode, Tensor } from "../graph/tensor.ts";
+import { QkvError } from "../util/errors.ts";
 
 /** The gradients at a node's inputs, from those at its outputs; nothing where none flows. */
 export type GradientRule<Name extends OperatorName> = (
@@ -61,6 +64,15 @@ function times(x: Tensor, g: Tensor): Tensor {
   return operator === "constant" && g.dims.length === 0 && attributes.values[0] === 1 ? x : multiply(x, g);
 }
 
+/** @throws QkvError "shape" where a gradient arrives at an output that only serves the first one's gradient. */
+function firstOnly(node: GraphNode, gradients: readonly (Tensor | undefined)[]): Tensor {
+  if (gradients.slice(1).some((gradient) => gradient !== undefined)) {
+    const where = `${node.scope || "graph"}: ${node.operator}`;
+    throw new QkvError("shape", `${where} has a gradient at its first output only; got one at another`);
+  }
+  return gradients[0]!;
+}
+
 const names = (dims: readonly Dim[]): string[] => dims.map((axis) => axis.name);
 const lacks = (dims: readonly Dim[], name: string): boolean => !dims.some((axis) => axis.name === name);
 
@@ -84,12 +96,8 @@ export const gradientRules = {
   ],
   sigmoid: ({ outputs: [y] }, [g]) => [multiply(g!, multiply(y!, subtract(1, y!)))],
   relu: ({ outputs: [y] }, [g]) => [multiply(g!, positive(y!))],
-  // gelu'(x) = Φ(x) + x · φ(x)
-  gelu: ({ inputs: [x] }, [g]) => {
-    const distribution = add(multiply(erf(multiply(x!, Math.SQRT1_2)), 0.5), 0.5);
-    const density = multiply(exp(multiply(multiply(x!, x!), -0.5)), 1 / Math.sqrt(2 * Math.PI));
-    return [multiply(g!, add(distribution, multiply(x!, density)))];
-  },
+  gelu: ({ inputs: [x], attributes: { approximation } }, [g]) => [geluGradient(x!, g!, approximation)],
+  geluGradient: secondOrder,
   positive: { notDifferentiable: "it is constant almost everywhere" },
   add: ({ inputs: [left, right] }, [g]) => [toOperand(g!, left!), toOperand(g!, right!)],
   subtract: ({ inputs: [left, right] }, [g]) => [toOperand(g!, left!), toOperand(negate(g!), right!)],
@@ -126,15 +134,19 @@ export const gradientRules = {
   softmax: ({ outputs: [y], attributes: { axis } }, [g]) => [softmaxGradient(y!, g!, axis)],
   softmaxGradient: secondOrder,
   // With n = (x - mean) · r and h = g · gain: r · (h - mean(h) - n · mean(h · n))
-  layerNorm: ({ inputs: [x, gain], outputs: [, average, r], attributes: { axis } }, [g]) => {
+  layerNorm: (node, flows) => {
+    const g = firstOnly(node, flows);
+    const [x, gain] = node.inputs;
+    const [, average, r] = node.outputs;
+    const { axis } = node.attributes;
     const normalised = multiply(subtract(x!, average!), r!);
-    const h = multiply(g!, gain!);
+    const h = multiply(g, gain!);
     const rows = names(x!.dims).filter((name) => name !== axis);
     const projected = multiply(normalised, mean(multiply(h, normalised), [axis]));
     return [
       multiply(subtract(subtract(h, mean(h, [axis])), projected), r!),
-      sum(multiply(g!, normalised), rows),
-      sum(g!, rows),
+      sum(multiply(g, normalised), rows),
+      sum(g, rows),
     ];
   },
   topK: { notDifferentiable: "which elements are largest jumps" },
@@ -156,16 +168,18 @@ export const gradientRules = {
 
   embed: ({ inputs: [table, ids] }, [g]) => [scatterRows(ids!, g!, table!.dims[0]!), undefined],
   scatterRows: secondOrder,
-  vocabularyLoss: ({ inputs: [, table, labels, bias], outputs }, [g]) => {
-    const [, atHidden, atTable, atBias, labelRows, labelWeights] = outputs;
+  vocabularyLoss: (node, flows) => {
+    const g = firstOnly(node, flows);
+    const [, table, labels, bias] = node.inputs;
+    const [, atHidden, atTable, atBias, labelRows, labelWeights] = node.outputs;
     const vocab = table!.dims[0]!;
     const atInputs = [
-      times(atHidden!, g!),
-      add(times(atTable!, g!), scatterRows(labels!, times(labelRows!, g!), vocab)),
+      times(atHidden!, g),
+      add(times(atTable!, g), scatterRows(labels!, times(labelRows!, g), vocab)),
       undefined,
     ];
     if (bias !== undefined)
-      atInputs.push(add(times(atBias!, g!), scatterRows(labels!, times(labelWeights!, g!), vocab)));
+      atInputs.push(add(times(atBias!, g), scatterRows(labels!, times(labelWeights!, g), vocab)));
     return atInputs;
   },
 
@@ -183,5 +197,15 @@ export const gradientRules = {
   ],
   expand: ({ inputs: [x] }, [g]) => [toOperand(g!, x!)],
   slice: { notDifferentiable: "only decoding uses it" },
-  concat: { notDifferentiable: "only decoding uses it" },
+  concat: ({ inputs, attributes: { axis } }, [g]) =>
+    split(
+      g!,
+      axis,
+      inputs.map((input) => input.dims.find((own) => own.name === axis)!),
+    ),
+  split: ({ outputs, attributes: { axis, into } }, parts) => {
+    const flows = outputs.map((output, index) => parts[index] ?? expand(scalar(0), output.dims));
+    const named = flows.map((flow, index) => rename(flow, { [into[index]!.name]: axis }));
+    return [concat(named, axis)];
+  },
 } satisfies { [Name in OperatorName]: GradientRule<Name> | NotDifferentiable };

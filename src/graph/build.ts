@@ -1,6 +1,12 @@
-import type { Dim } from "./dims.ts";
-import { dim } from "./dims.ts";
-import { type OperatorAttributes, type OperatorName, type ShapeRule, shapeRules } from "./operators.ts";
+import { QkvError } from "../util/errors.ts";
+import { type Dim, dim, formatDims } from "./dims.ts";
+import {
+  type GeluApproximation,
+  type OperatorAttributes,
+  type OperatorName,
+  type ShapeRule,
+  shapeRules,
+} from "./operators.ts";
 import { currentScope, joinAddress } from "./scope.ts";
 import type { DType, GraphNode, Tensor } from "./tensor.ts";
 
@@ -12,6 +18,11 @@ export function apply<Name extends OperatorName>(
 ): readonly Tensor[] {
   const where = `${joinAddress(currentScope()) || "graph"}: ${operator}`;
   const types = (shapeRules[operator] as ShapeRule<Name>)({ inputs, attributes, where });
+  for (const { dims } of types) {
+    if (new Set(dims.map((axis) => axis.name)).size < dims.length) {
+      throw new QkvError("shape", `${where}: the names of axes must differ; got ${formatDims(dims)}`);
+    }
+  }
   const outputs: Tensor[] = [];
   const node: GraphNode<Name> = { operator, inputs, attributes, outputs, scope: currentScope() };
   types.forEach((type, index) => {
@@ -52,7 +63,10 @@ export const tanh = (x: Tensor): Tensor => first("tanh", [x], {});
 export const erf = (x: Tensor): Tensor => first("erf", [x], {});
 export const sigmoid = (x: Tensor): Tensor => first("sigmoid", [x], {});
 export const relu = (x: Tensor): Tensor => first("relu", [x], {});
-export const gelu = (x: Tensor): Tensor => first("gelu", [x], {});
+export const gelu = (x: Tensor, approximation: GeluApproximation = "none"): Tensor =>
+  first("gelu", [x], { approximation });
+export const geluGradient = (x: Tensor, gradient: Tensor, approximation: GeluApproximation): Tensor =>
+  first("geluGradient", [x, gradient], { approximation });
 export const positive = (x: Tensor): Tensor => first("positive", [x], {});
 export const add = (left: Tensor, right: Operand): Tensor => first("add", [left, asTensor(right)], {});
 export const subtract = (left: Operand, right: Operand): Tensor =>
@@ -129,3 +143,6 @@ export const expand = (x: Tensor, dims: readonly Dim[]): Tensor => first("expand
 export const slice = (x: Tensor, axis: string, start: number, end: number | undefined, into: Dim): Tensor =>
   first("slice", [x], { axis, start, end, into });
 export const concat = (inputs: readonly Tensor[], axis: string): Tensor => first("concat", inputs, { axis });
+/** The parts of an axis, one after another, each with the name and length that its dim says. */
+export const split = (x: Tensor, axis: string, into: readonly Dim[]): readonly Tensor[] =>
+  apply("split", [x], { axis, into });

@@ -36,11 +36,23 @@ export function sameDims(left: readonly Dim[], right: readonly Dim[]): boolean {
 }
 
 export function productOfSizes(sizes: readonly Size[]): Size {
-  const fixed = sizes.reduce<number>(
-    (product, size) => (typeof size === "number" ? product * size : product),
+  // The product of sums is written as a sum of products, since sizes have no parentheses.
+  const terms = sizes.reduce<Size[][]>(
+    (products, size) => {
+      const factors = typeof size === "number" ? [[size]] : termsOfSize(size);
+      return products.flatMap((product) => factors.map((factor) => [...product, ...factor]));
+    },
+    [[]],
+  );
+  return terms.map(productOfFactors).reduce(sumOfSizes);
+}
+
+function productOfFactors(factors: readonly Size[]): Size {
+  const fixed = factors.reduce<number>(
+    (product, factor) => (typeof factor === "number" ? product * factor : product),
     1,
   );
-  const symbols = sizes.filter((size) => typeof size === "string");
+  const symbols = factors.filter((factor) => typeof factor === "string");
   if (symbols.length === 0) return fixed;
   return [...symbols, ...(fixed === 1 ? [] : [String(fixed)])].join("*");
 }
@@ -59,6 +71,8 @@ export function termsOfSize(size: string): Size[][] {
 /** The number that a size stands for once the lengths of its symbols are known. */
 export function evaluateSize(size: Size, lengths: ReadonlyMap<string, number>): number {
   if (typeof size === "number") return size;
+  const known = lengths.get(size);
+  if (known !== undefined) return known;
   let sum = 0;
   for (const factors of termsOfSize(size)) {
     let product = 1;

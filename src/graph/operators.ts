@@ -27,8 +27,10 @@ export interface OperatorAttributes {
   erf: Plain;
   sigmoid: Plain;
   relu: Plain;
-  /** x · Φ(x), with the exact error function. */
-  gelu: Plain;
+  /** x · Φ(x), with the exact error function or as 1/2 · x · (1 + tanh(sqrt(2 / pi) · (x + 0.044715 · x³))). */
+  gelu: { readonly approximation: GeluApproximation };
+  /** gelu'(x) · g from x and the gradient g. */
+  geluGradient: { readonly approximation: GeluApproximation };
   /** 1 where the element is above 0, else 0. */
   positive: Plain;
   add: Plain;
@@ -90,8 +92,11 @@ export interface OperatorAttributes {
     readonly into: Dim;
   };
   concat: { readonly axis: string };
+  /** The parts of an axis, one after another: as many outputs as axes. */
+  split: { readonly axis: string; readonly into: readonly Dim[] };
 }
 type Plain = Readonly<Record<never, never>>;
+export type GeluApproximation = "none" | "tanh";
 export type OperatorName = keyof OperatorAttributes;
 
 export interface ShapeContext<Name extends OperatorName> {
@@ -166,14 +171,15 @@ const reduce = (context: ShapeContext<"sum" | "mean" | "max">): ValueType[] => {
   for (const name of context.attributes.axes) axisOf(dims, name, context.where);
   return [{ dtype: "float32", dims: dims.filter((axis) => !context.attributes.axes.includes(axis.name)) }];
 };
-const source = <Name extends "input" | "constant">({ attributes }: ShapeContext<Name>): ValueType[] => [
-  { dtype: attributes.dtype, dims: attributes.dims },
-];
 
 export const shapeRules = {
   parameter: ({ attributes }) => [{ dtype: "float32", dims: attributes.dims }],
-  input: source,
-  constant: source,
+  input: ({ attributes: { dtype, dims } }) => [{ dtype, dims }],
+  constant: ({ attributes: { dtype, dims, values }, where }) => {
+    if (values.length !== productOfSizes(dims.map((axis) => axis.size)))
+      fail(where, `a constant has a value for each of its elements, not ${values.length} values`, dims);
+    return [{ dtype, dims }];
+  },
   range: ({ attributes }) => [{ dtype: "int32", dims: [attributes.dim] }],
   dropoutMask: ({ attributes }) => [{ dtype: "float32", dims: attributes.dims }],
 
@@ -187,6 +193,7 @@ export const shapeRules = {
   sigmoid: unary,
   relu: unary,
   gelu: unary,
+  geluGradient: binary("float32"),
   positive: unary,
   add: binary("float32"),
   subtract: binary("float32"),
@@ -282,10 +289,12 @@ export const shapeRules = {
     const hidden = operand(context, 0, "float32").dims;
     const table = operand(context, 1, "float32").dims;
     const labels = operand(context, 2, "int32").dims;
-    const model = hidden[hidden.length - 1]!;
-    if (table.length !== 2 || table[1]!.name !== model.name || table[1]!.size !== model.size) {
-      fail(context.where, `the table must be [vocab, ${model.name}]`, table, hidden);
+    const model = hidden.at(-1);
+    if (model === undefined || table.length !== 2 || !sameDims([table[1]!], [model])) {
+      fail(context.where, "the table must be [vocab, model], model the last axis of hidden", table, hidden);
     }
+    if (typeof table[0]!.size !== "number")
+      fail(context.where, "the vocabulary must have a fixed size", table);
     if (!sameDims(labels, hidden.slice(0, -1)))
       fail(context.where, "needs one label for each row", labels, hidden);
     if (context.inputs[3] !== undefined && !sameDims(operand(context, 3, "float32").dims, [table[0]!])) {
@@ -325,10 +334,7 @@ export const shapeRules = {
     const { dims, dtype } = operand(context, 0);
     const { names } = context.attributes;
     for (const name of Object.keys(names)) axisOf(dims, name, context.where);
-    const output = dims.map((axis) => dim(names[axis.name] ?? axis.name, axis.size));
-    if (new Set(output.map((axis) => axis.name)).size < output.length)
-      fail(context.where, "names must differ", output);
-    return [{ dtype, dims: output }];
+    return [{ dtype, dims: dims.map((axis) => dim(names[axis.name] ?? axis.name, axis.size)) }];
   },
   expand: (context) => {
     const { dims, dtype } = operand(context, 0);
@@ -350,17 +356,22 @@ export const shapeRules = {
     const { dims, dtype } = operand(context, 0);
     const axis = axisOf(dims, context.attributes.axis, context.where);
     let size = dims[axis]!.size;
-    for (const input of context.inputs.slice(1)) {
+    for (let index = 1; index < context.inputs.length; index++) {
+      const input = operand(context, index, dtype);
       const other = input.dims[axis];
-      if (
-        other === undefined ||
-        !sameDims(input.dims.with(axis, dims[axis]!), dims) ||
-        input.dtype !== dtype
-      ) {
+      if (other === undefined || !sameDims(input.dims.with(axis, dims[axis]!), dims)) {
         fail(context.where, `all axes but "${context.attributes.axis}" must be the same`, dims, input.dims);
       }
       size = sumOfSizes(size, other.size);
     }
     return [{ dtype, dims: dims.with(axis, dim(dims[axis]!.name, size)) }];
+  },
+  split: (context) => {
+    const { dims, dtype } = operand(context, 0);
+    const { axis: name, into } = context.attributes;
+    const axis = axisOf(dims, name, context.where);
+    if (into.map((part) => part.size).reduce(sumOfSizes) !== dims[axis]!.size)
+      fail(context.where, `axis "${name}" must be as long as its parts together`, dims, into);
+    return into.map((part) => ({ dtype, dims: dims.with(axis, part) }));
   },
 } satisfies { [Name in OperatorName]: ShapeRule<Name> };

@@ -169,12 +169,19 @@ export class Emitter {
     return this.as(tensor, sizes);
   }
 
-  /** The name of a shape (int64); at most one unknown length costs nothing. */
+  /** The name of a shape to reshape to (int64); at most one unknown length costs nothing. */
   shape(sizes: readonly Size[]): string {
     const unknown = sizes.filter((size) => typeof size === "string");
     if (unknown.length <= 1 && !sizes.includes(0)) {
       return this.ints(sizes.map((size) => (typeof size === "string" ? -1 : size)));
     }
+    return this.lengths(sizes);
+  }
+
+  /** The name of a shape with every length told (int64), as operators want it that do not know what is left over. */
+  lengths(sizes: readonly Size[]): string {
+    if (sizes.every((size) => typeof size === "number")) return this.ints(sizes);
+    if (sizes.length === 1) return this.length(sizes[0]!);
     const key = keyOf(sizes);
     let name = this.#lengths.get(`shape:${key}`);
     if (name === undefined) {
@@ -184,6 +191,17 @@ export class Emitter {
         { axis: 0 },
       );
       this.#lengths.set(`shape:${key}`, name);
+    }
+    return name;
+  }
+
+  /** The name of a row of ones: [1, size]. */
+  ones(size: Size): string {
+    const key = `ones:${size}`;
+    let name = this.#lengths.get(key);
+    if (name === undefined) {
+      name = this.node("Expand", [this.constant("float32", [1]), this.lengths([1, size])]);
+      this.#lengths.set(key, name);
     }
     return name;
   }

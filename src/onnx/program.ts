@@ -71,6 +71,12 @@ export function lowerProgram(
   const sources: OnnxValue[] = [];
   const provide = (tensor: Tensor, name: string): ProgramValue => {
     const shape = tensor.dims.map((axis) => axis.size);
+    if (sources.some((source) => source.name === name)) {
+      throw new QkvError(
+        "internal",
+        `graph: two values are called "${name}"; give each an address of its own`,
+      );
+    }
     sources.push({ name, type: tensor.dtype, shape });
     emitter.place(tensor, name);
     return { name, dtype: tensor.dtype, dims: tensor.dims };
@@ -108,14 +114,14 @@ export function lowerProgram(
   const engineOutputs: ProgramValue[] = [];
   const given = new Map<Tensor, string>();
   emitter.enter("outputs");
-  const give = (tensor: Tensor, hint: string): string => {
-    const known = given.get(tensor);
+  const give = (tensor: Tensor, hint: string, alone = false): string => {
+    const known = alone ? undefined : given.get(tensor);
     if (known !== undefined) return known;
     // An engine output needs a name of its own: one value may be asked for twice, or be an input.
     const name = `output:${hint}`;
     emitter.nodes.push({ operator: "Identity", inputs: [emitter.value(tensor)], outputs: [name] });
     engineOutputs.push({ name, dtype: tensor.dtype, dims: tensor.dims });
-    given.set(tensor, name);
+    if (!alone) given.set(tensor, name);
     return name;
   };
   const described = new Map<string, ProgramOutput>();
@@ -124,7 +130,8 @@ export function lowerProgram(
     described.set(name, {
       dtype: tensor.dtype,
       dims: tensor.dims,
-      name: dense === undefined ? undefined : give(dense, name),
+      // What rows are added to in place is no other output.
+      name: dense === undefined ? undefined : give(dense, name, scattered.length > 0),
       scattered: scattered.map(({ ids, rows }, index) => ({
         ids:
           ids.node.operator === "input"

@@ -39,6 +39,7 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
   const x = emitter.as(hidden, [rows, model]);
   const w = emitter.value(table);
   const label = emitter.as(labels, [rows]);
+  const b = bias === undefined ? undefined : emitter.value(bias);
   const counts = node1("Not", node1("Equal", label, emitter.constant("int32", [ignoreId])));
   const safeLabel = node1("Where", counts, label, emitter.constant("int32", [0]));
   const mask = node1("Unsqueeze", emitter.node("Cast", [counts], { to: 1 }), emitter.ints([1])); // [rows, 1]
@@ -65,7 +66,7 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
   const sumOfRows = (value: string) => reduce("ReduceSum", value, 0, 0);
   const smoothingShare = typeof vocab === "number" ? labelSmoothing / vocab : Number.NaN;
   const startOf = (value: string, shape: readonly Size[]) =>
-    node1("Expand", node1("Mul", sumOfRows(value), float(-smoothingShare)), emitter.shape(shape));
+    node1("Expand", node1("Mul", sumOfRows(value), float(-smoothingShare)), emitter.lengths(shape));
 
   const carried: { start: string; inside: string; result: string; shape: readonly Size[] }[] = [];
   const carry = (start: string, shape: readonly Size[]) => {
@@ -84,7 +85,7 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
     const maskBlock = emitter.node("Gather", [maskBlocks, iteration], { axis: 0 });
     const gemm = (a: string, b: string, transA: number, transB: number, c?: string) =>
       emitter.node("Gemm", c === undefined ? [a, b] : [a, b, c], { transA, transB });
-    const logits = gemm(xBlock, w, 0, 1, bias === undefined ? undefined : emitter.value(bias));
+    const logits = gemm(xBlock, w, 0, 1, b);
     const p = emitter.node("Softmax", [logits], { axis: 1 });
     const logSumExp = node1(
       "Sub",
@@ -93,8 +94,18 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
     );
     scanned.push({ name: logSumExp, shape: ["rows of a block", 1] });
     if (wantsHidden) scanned.push({ name: gemm(p, w, 0, 0), shape: ["rows of a block", model] });
-    if (tableSum !== undefined)
-      tableSum.result = gemm(p, node1("Mul", xBlock, maskBlock), 1, 0, tableSum.inside);
+    if (tableSum !== undefined) {
+      const weighted = node1("Mul", xBlock, maskBlock);
+      if (typeof model === "number" && model <= 256) {
+        tableSum.result = gemm(p, weighted, 1, 0, tableSum.inside);
+      } else {
+        // For every 128 columns of the result the engine would transpose p anew. The reshaping, which changes
+        // nothing, keeps it from taking transposition and product together again.
+        const transposed = emitter.node("Transpose", [p], { perm: [1, 0] });
+        const whole = node1("Reshape", transposed, emitter.shape([vocab, "rows of a block"]));
+        tableSum.result = gemm(whole, weighted, 0, 0, tableSum.inside);
+      }
+    }
     if (biasSum !== undefined) biasSum.result = gemm(p, maskBlock, 1, 0, biasSum.inside);
     const stillGoing = node1("Identity", going);
     return {
@@ -131,10 +142,9 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
   let next = carried.length;
   const logSumExp = unblocked(results[next++]!, 1); // [rows, 1]
 
-  const biasOf = bias === undefined ? undefined : emitter.value(bias);
   let labelLogit = reduce("ReduceSum", node1("Mul", x, labelRow), 1, 1);
-  if (biasOf !== undefined) {
-    const labelBias = emitter.node("Gather", [biasOf, safeLabel], { axis: 0 });
+  if (b !== undefined) {
+    const labelBias = emitter.node("Gather", [b, safeLabel], { axis: 0 });
     labelLogit = node1("Add", labelLogit, node1("Unsqueeze", labelBias, emitter.ints([1])));
   }
   let rowLoss = node1("Sub", logSumExp, node1("Mul", labelLogit, float(1 - labelSmoothing)));
@@ -142,12 +152,8 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
   if (labelSmoothing > 0) {
     meanRow = node1("Mul", reduce("ReduceMean", w, 0, 1), float(labelSmoothing)); // [1, model]
     let meanLogit = emitter.node("Gemm", [x, meanRow], { transB: 1 });
-    if (biasOf !== undefined) {
-      meanLogit = node1(
-        "Add",
-        meanLogit,
-        node1("Mul", reduce("ReduceMean", biasOf, 0, 0), float(labelSmoothing)),
-      );
+    if (b !== undefined) {
+      meanLogit = node1("Add", meanLogit, node1("Mul", reduce("ReduceMean", b, 0, 0), float(labelSmoothing)));
     }
     rowLoss = node1("Sub", rowLoss, meanLogit);
   }

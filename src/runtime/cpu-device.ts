@@ -3,7 +3,7 @@ import { type Dim, evaluateSize } from "../graph/dims.ts";
 import type { DType, Tensor } from "../graph/tensor.ts";
 import { type LoweredProgram, lowerProgram, type ProgramOutput, type ProgramValue } from "../onnx/program.ts";
 import { QkvError } from "../util/errors.ts";
-import { fillDropoutMask, randomKey } from "../util/random.ts";
+import { randomKey } from "../util/random.ts";
 import type {
   AdamState,
   AdamUpdate,
@@ -16,7 +16,8 @@ import type {
   RunRandomness,
 } from "./device.ts";
 import { HostKeyValueCache } from "./key-value-cache.ts";
-import { accumulate, adam, scatterAddRows, sumOfSquares } from "./vector-kernels.ts";
+import { createSimdKernels } from "./simd-kernels.ts";
+import { accumulate, plainKernels, scatterAddRows, type VectorKernels } from "./vector-kernels.ts";
 
 /** The parts of an ONNX Runtime build that a device needs; the builds for Node.js and for browsers both fit. */
 export type Engine = Pick<typeof OnnxRuntime, "InferenceSession" | "Tensor">;
@@ -86,6 +87,7 @@ export function createCpuDevice(engine: Engine, options: CpuDeviceOptions): Devi
     logSeverityLevel: 3,
     ...options.session,
   };
+  const kernels = createSimdKernels() ?? plainKernels;
   const programs = new Set<CpuProgram>();
   return {
     description: `${options.engineName}, cpu, ${options.threads} thread${options.threads === 1 ? "" : "s"}`,
@@ -104,7 +106,7 @@ export function createCpuDevice(engine: Engine, options: CpuDeviceOptions): Devi
       if (folder !== undefined) session.model_external_initializers_file_folder_path = folder;
       if (options.spinning === false) session.intra_op = { allow_spinning: "0" };
       const created = await createSession(engine, lowered, { ...sessionOptions, extra: { session } });
-      const program = new CpuProgram(engine, lowered, created, () => programs.delete(program));
+      const program = new CpuProgram(engine, kernels, lowered, created, () => programs.delete(program));
       programs.add(program);
       return program;
     },
@@ -121,11 +123,11 @@ export function createCpuDevice(engine: Engine, options: CpuDeviceOptions): Devi
       accumulate(floats(target), floats(source));
     },
     async sumOfSquares(arrays) {
-      return arrays.reduce((sum, array) => sum + sumOfSquares(floats(array)), 0);
+      return arrays.reduce((sum, array) => sum + kernels.sumOfSquares(floats(array)), 0);
     },
     async adam(state: AdamState, update: AdamUpdate) {
       const { parameter, gradient, firstMoment, secondMoment } = state;
-      adam(floats(parameter), floats(gradient), floats(firstMoment), floats(secondMoment), update);
+      kernels.adam(floats(parameter), floats(gradient), floats(firstMoment), floats(secondMoment), update);
     },
     async dispose() {
       for (const program of [...programs]) await program.dispose();
@@ -150,6 +152,7 @@ class CpuProgram implements Program {
   readonly inputNames: readonly string[];
   readonly parameterAddresses: readonly string[];
   readonly #engine: Engine;
+  readonly #kernels: VectorKernels;
   readonly #lowered: LoweredProgram;
   readonly #session: OnnxRuntime.InferenceSession;
   readonly #onDispose: () => void;
@@ -157,11 +160,13 @@ class CpuProgram implements Program {
 
   constructor(
     engine: Engine,
+    kernels: VectorKernels,
     lowered: LoweredProgram,
     session: OnnxRuntime.InferenceSession,
     onDispose: () => void,
   ) {
     this.#engine = engine;
+    this.#kernels = kernels;
     this.#lowered = lowered;
     this.#session = session;
     this.#onDispose = onDispose;
@@ -199,7 +204,11 @@ class CpuProgram implements Program {
         throw new QkvError("internal", "program: dropout needs a seed and a step");
       const shape = mask.dims.map((axis) => evaluateSize(axis.size, lengths));
       const values = this.#maskOf(mask.name, product(shape));
-      fillDropoutMask(values, mask.rate, randomKey(randomness.seed, mask.address, randomness.step));
+      this.#kernels.fillDropoutMask(
+        values,
+        mask.rate,
+        randomKey(randomness.seed, mask.address, randomness.step),
+      );
       feeds[mask.name] = this.#array("float32", shape, values).tensor;
     }
 

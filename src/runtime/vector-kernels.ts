@@ -1,26 +1,87 @@
+import { fillDropoutMask, type RandomKey } from "../util/random.ts";
 import type { AdamUpdate } from "./device.ts";
 
-/** The few loops over whole parameters that run outside the engine, in double precision inside. */
-
-export function accumulate(target: Float32Array, source: Float32Array): void {
-  for (let index = 0; index < target.length; index++) target[index]! += source[index]!;
+/** The few loops over many numbers that run outside the engine. */
+export interface VectorKernels {
+  /** One step of Adam, in place, in single precision. */
+  adam(
+    parameter: Float32Array,
+    gradient: Float32Array,
+    firstMoment: Float32Array,
+    secondMoment: Float32Array,
+    update: AdamUpdate,
+  ): void;
+  /** In double precision. */
+  sumOfSquares(values: Float32Array): number;
+  /** Fills a mask as `fillDropoutMask` of util/random.ts does. */
+  fillDropoutMask(mask: Float32Array, rate: number, key: RandomKey): void;
 }
 
-export function sumOfSquares(values: Float32Array): number {
-  // Four sums, so that one addition need not wait for the one before.
-  let a = 0;
-  let b = 0;
-  let c = 0;
-  let d = 0;
-  const whole = values.length - (values.length % 4);
-  for (let index = 0; index < whole; index += 4) {
-    a += values[index]! * values[index]!;
-    b += values[index + 1]! * values[index + 1]!;
-    c += values[index + 2]! * values[index + 2]!;
-    d += values[index + 3]! * values[index + 3]!;
-  }
-  for (let index = whole; index < values.length; index++) a += values[index]! * values[index]!;
-  return a + b + (c + d);
+/** The sum of squares is a sum of the sums of so many elements. */
+export const blockLength = 4096;
+
+/** The numbers of an update that are the same for all elements. */
+export function adamFactors({
+  step,
+  learningRate,
+  beta1,
+  beta2,
+  epsilon,
+  weightDecay,
+  gradientScale,
+}: AdamUpdate) {
+  return {
+    scale: Math.fround(gradientScale),
+    beta1: Math.fround(beta1),
+    keep1: Math.fround(1 - beta1),
+    beta2: Math.fround(beta2),
+    keep2: Math.fround(1 - beta2),
+    shrink: Math.fround(1 - learningRate * weightDecay),
+    stepSize: Math.fround(learningRate / (1 - beta1 ** step)),
+    correction: Math.fround(1 / Math.sqrt(1 - beta2 ** step)),
+    epsilon: Math.fround(epsilon),
+  };
+}
+
+/** The loops as JavaScript: what those with vectors are measured by, and what runs where these are missing. */
+export const plainKernels: VectorKernels = {
+  adam(parameter, gradient, firstMoment, secondMoment, update) {
+    const f = Math.fround;
+    const { scale, beta1, keep1, beta2, keep2, shrink, stepSize, correction, epsilon } = adamFactors(update);
+    for (let index = 0; index < parameter.length; index++) {
+      const g = f(gradient[index]! * scale);
+      const m = f(f(firstMoment[index]! * beta1) + f(g * keep1));
+      const v = f(f(secondMoment[index]! * beta2) + f(f(g * g) * keep2));
+      firstMoment[index] = m;
+      secondMoment[index] = v;
+      const change = f(f(stepSize * m) / f(f(f(Math.sqrt(v)) * correction) + epsilon));
+      parameter[index] = f(f(parameter[index]! * shrink) - change);
+    }
+  },
+
+  sumOfSquares(values) {
+    let total = 0;
+    // Eight sums for each block, so that one addition need not wait for the one before.
+    const sums = new Float64Array(8);
+    for (let start = 0; start < values.length; start += blockLength) {
+      sums.fill(0);
+      const end = Math.min(values.length, start + blockLength);
+      for (let index = start; index < end; index++) sums[index & 7]! += values[index]! * values[index]!;
+      const [a, b, c, d, e, f, g, h] = sums as unknown as readonly [
+        ...[number, number, number, number],
+        ...[number, number, number, number],
+      ];
+      total += a + b + (c + d) + (e + f + (g + h));
+    }
+    return total;
+  },
+
+  fillDropoutMask,
+};
+
+/** target += source, element by element. */
+export function accumulate(target: Float32Array, source: Float32Array): void {
+  for (let index = 0; index < target.length; index++) target[index]! += source[index]!;
 }
 
 /** Adds row i of `rows` to row ids[i] of a table; ids outside the table add nothing. */
@@ -37,27 +98,5 @@ export function scatterAddRows(
     const to = id * width;
     const from = row * width;
     for (let column = 0; column < width; column++) table[to + column]! += rows[from + column]!;
-  }
-}
-
-export function adam(
-  parameter: Float32Array,
-  gradient: Float32Array,
-  firstMoment: Float32Array,
-  secondMoment: Float32Array,
-  { step, learningRate, beta1, beta2, epsilon, weightDecay, gradientScale }: AdamUpdate,
-): void {
-  const keep1 = 1 - beta1;
-  const keep2 = 1 - beta2;
-  const shrink = 1 - learningRate * weightDecay;
-  const stepSize = learningRate / (1 - beta1 ** step);
-  const correction = 1 / Math.sqrt(1 - beta2 ** step);
-  for (let index = 0; index < parameter.length; index++) {
-    const g = gradient[index]! * gradientScale;
-    const m = firstMoment[index]! * beta1 + g * keep1;
-    const v = secondMoment[index]! * beta2 + g * g * keep2;
-    firstMoment[index] = m;
-    secondMoment[index] = v;
-    parameter[index] = parameter[index]! * shrink - (stepSize * m) / (Math.sqrt(v) * correction + epsilon);
   }
 }

@@ -1,6 +1,7 @@
 import { type AddedToken, type AddedTokenMatch, addedTokenFinder } from "./added-tokens.ts";
 import { type AlignedText, alignWithItself, sliceAligned } from "./aligned-text.ts";
 import { toByteCharacters } from "./byte-level.ts";
+import { detachText } from "./detach.ts";
 import { type Encoding, emptyEncoding, pushToken } from "./encoding.ts";
 import type { Model, WordTokens } from "./models/model.ts";
 import type { Normalizer } from "./normalizers/normalizer.ts";
@@ -87,7 +88,7 @@ export class Pipeline {
     const known = tokens.ids.length === 1 ? tokens.ids[0]! : tokens.ids;
     if (word.length <= cachedWordLength) {
       if (this.#cache.size >= cachedWordLimit) this.#cache.clear();
-      this.#cache.set(word, known);
+      this.#cache.set(detachText(word), known);
     }
     return known;
   }

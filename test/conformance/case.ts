@@ -122,43 +122,40 @@ export interface Problem {
 
 export function forwardProblem(theCase: Case, lengths: Lengths = theCase.lengths, seed = 1): Problem {
   const make = new CaseBuilder(lengths, seed);
-  const outputs = buildOutputs(theCase, make);
-  return problem(
-    theCase.name,
-    make,
-    new Map(outputs.map((output, index) => [`output${index}`, output])),
-    seed,
-  );
+  return problem(theCase.name, make, buildOutputs(theCase, make), seed);
 }
 
-/** The objective, a weighted sum of all outputs, and its gradient at every leaf that has one, by the leaf's name. */
-export function gradientProblem(theCase: Case, lengths: Lengths = theCase.lengths, seed = 1): Problem {
+/** What a case computes, and the gradient of a weighted sum of it at every leaf that has one, by the leaf's name. */
+export interface GradientProblem extends Problem {
+  /** The weighted sum. */
+  readonly objective: Tensor;
+}
+
+export function gradientProblem(
+  theCase: Case,
+  lengths: Lengths = theCase.lengths,
+  seed = 1,
+): GradientProblem {
   const make = new CaseBuilder(lengths, seed);
-  const terms = buildOutputs(theCase, make).map((output, index) => {
-    const weighted = multiply(output, make.weights(`weights of output${index}`, output.dims));
-    return output.dims.length === 0
-      ? weighted
-      : sum(
-          weighted,
-          output.dims.map((axis) => axis.name),
-        );
+  const outputs = buildOutputs(theCase, make);
+  const terms = [...outputs].map(([name, output]) => {
+    const weighted = multiply(output, make.weights(`weights of ${name}`, output.dims));
+    const names = output.dims.map((axis) => axis.name);
+    return names.length === 0 ? weighted : sum(weighted, names);
   });
-  const value = terms.reduce((left, right) => add(left, right));
-  const outputs = new Map([[objective, value]]);
-  const flows = gradients(value, [...make.leaves.values()]);
+  const objective = terms.reduce((left, right) => add(left, right));
+  const flows = gradients(objective, [...make.leaves.values()]);
   [...make.leaves.keys()].forEach((name, index) => {
     const flow = flows[index];
     if (flow !== undefined) outputs.set(name, flow);
   });
-  return problem(theCase.name, make, outputs, seed);
+  return { ...problem(theCase.name, make, outputs, seed), objective };
 }
 
-/** The name of the weighted sum among a gradient problem's outputs. */
-export const objective = "(objective)";
-
-function buildOutputs(theCase: Case, make: CaseBuilder): readonly Tensor[] {
+function buildOutputs(theCase: Case, make: CaseBuilder): Map<string, Tensor> {
   const built = theCase.build(make);
-  return "node" in built ? [built] : built;
+  const outputs = "node" in built ? [built] : built;
+  return new Map(outputs.map((output, index) => [`output${index}`, output]));
 }
 
 function problem(

@@ -9,6 +9,9 @@ export type Outcome =
   | { readonly status: "refused"; readonly reason: string };
 export type Results = ReadonlyMap<string, HostArray>;
 
+/** How far float32 may be off, as `error` counts it: sums of many terms of both signs lose digits. */
+export const tolerances = { small: 5e-6, large: 2e-5 } as const;
+
 /** What the interpreter says, in double precision. */
 export function expectedResults({
   outputs,

@@ -23,7 +23,9 @@ function checksOf(subject: string, theCase: Case, withGradient: boolean): Check[
     const lengths = size === "small" ? theCase.lengths : theCase.large;
     if (lengths === undefined) continue;
     for (const kind of ["forward", "gradient"] as const) {
-      if (kind === "gradient" && (!withGradient || theCase.forwardOnly)) continue;
+      const hasGradient = withGradient && !theCase.forwardOnly;
+      // A large case's gradient takes its values along.
+      if (kind === "gradient" ? !hasGradient : hasGradient && size === "large") continue;
       let prepared: ReturnType<Check["prepare"]> | undefined;
       checks.push({
         subject,

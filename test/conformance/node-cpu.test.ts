@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Device } from "../../src/runtime/device.ts";
 import { openCpu } from "../../src/runtime/node/engine.ts";
-import { runOnDevice } from "./check.ts";
+import { runOnDevice, tolerances } from "./check.ts";
 import { checks } from "./checks.ts";
 
-const tolerance = 2e-5;
 /** Gradients are run so often, with ids that repeat, to find sums that depend on how threads happen to meet. */
 const gradientRuns = 20;
 
@@ -15,10 +14,10 @@ describe.each([1, 2])("Node's CPU, threads: %i", (threads) => {
   });
   afterAll(() => device.dispose());
 
-  test.each(checks)("$name", async ({ kind, prepare }) => {
+  test.each(checks)("$name", async ({ kind, size, prepare }) => {
     const { problem, expected } = prepare();
     const outcome = await runOnDevice(device, problem, expected, kind === "gradient" ? gradientRuns : 2);
     if (outcome.status === "refused") expect.fail(outcome.reason);
-    expect(outcome.error, outcome.where).toBeLessThan(tolerance);
+    expect(outcome.error, outcome.where).toBeLessThan(tolerances[size]);
   });
 });

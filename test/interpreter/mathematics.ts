@@ -13,6 +13,24 @@ export function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
 
+const cubic = 0.044715;
+
+/** x · Φ(x), or the approximation of it by tanh. */
+export function gelu(x: number, approximation: "none" | "tanh"): number {
+  if (approximation === "none") return (x * (1 + erf(x * Math.SQRT1_2))) / 2;
+  return (x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + cubic * x ** 3)))) / 2;
+}
+
+/** Its derivative. */
+export function geluDerivative(x: number, approximation: "none" | "tanh"): number {
+  if (approximation === "none") {
+    return (1 + erf(x * Math.SQRT1_2)) / 2 + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI);
+  }
+  const tangent = Math.tanh(Math.sqrt(2 / Math.PI) * (x + cubic * x ** 3));
+  const slope = Math.sqrt(2 / Math.PI) * (1 + 3 * cubic * x * x);
+  return (1 + tangent) / 2 + (x * (1 - tangent * tangent) * slope) / 2;
+}
+
 /** exp(x) / sum(exp(x)). */
 export function softmax(scores: readonly number[]): number[] {
   const largest = Math.max(...scores);

@@ -1,7 +1,7 @@
 import type { OperatorAttributes, OperatorName } from "../../src/graph/operators.ts";
 import type { RunRandomness } from "../../src/runtime/device.ts";
 import { fillDropoutMask, randomKey } from "../../src/util/random.ts";
-import { dot, erf, softmax } from "./mathematics.ts";
+import { dot, erf, gelu, geluDerivative, softmax } from "./mathematics.ts";
 import {
   type Axis,
   accumulate,
@@ -94,7 +94,9 @@ export const evaluations = {
   erf: elementwise((x) => erf(x!)),
   sigmoid: elementwise((x) => 1 / (1 + Math.exp(-x!))),
   relu: elementwise((x) => Math.max(0, x!)),
-  gelu: elementwise((x) => (x! * (1 + erf(x! * Math.SQRT1_2))) / 2),
+  gelu: (context) => elementwise((x) => gelu(x!, context.attributes.approximation))(context),
+  geluGradient: (context) =>
+    elementwise((x, g) => g! * geluDerivative(x!, context.attributes.approximation))(context),
   positive: elementwise((x) => (x! > 0 ? 1 : 0)),
   add: elementwise((left, right) => left! + right!),
   subtract: elementwise((left, right) => left! - right!),
@@ -221,4 +223,13 @@ export const evaluations = {
       throw new Error("no part of the concatenation lies here");
     }),
   ],
+  split: ({ inputs: [x], outputs, attributes: { axis, into } }) => {
+    let start = 0;
+    return outputs.map((axes, part) => {
+      const from = start;
+      const { name } = into[part]!;
+      start += axes.find((own) => own.name === name)!.length;
+      return fill(axes, (position) => at(x!, moved(position, axis, position.get(name)! + from)));
+    });
+  },
 } satisfies { [Name in OperatorName]: Evaluation<Name> };

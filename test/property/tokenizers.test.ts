@@ -199,3 +199,46 @@ test("damaged SentencePiece files are refused, never anything worse", () => {
     { numRuns: 500 },
   );
 });
+
+describe.skipIf(!hasShared)(
+  `damaged tokenizer files are refused or work, never anything worse${needsShared}`,
+  () => {
+    const wrong = [null, 0, -1, 1.5, 1e9, "", "x", true, [], {}, [[]], [null], { type: "x" }, "("];
+
+    test.each(["bert_uncased", "gpt2", "llama2_style", "llama3_style", "roberta"])("%s", (name) => {
+      const text = JSON.stringify(readSharedJson(`goldens/tokenizers/${name}/tokenizer.json`));
+      fc.assert(
+        fc.property(
+          fc.array(fc.nat(), { minLength: 1, maxLength: 6 }),
+          fc.nat(wrong.length),
+          (path, damage) => {
+            const json = JSON.parse(text);
+            replaceAt(json, path, wrong[damage]);
+            try {
+              const tokenizer = Tokenizer.fromJson(json);
+              tokenizer.decode(tokenizer.encode("Hello wörld 123 </s> 你", { pair: "b" }).ids);
+            } catch (error) {
+              expect(error).toBeInstanceOf(QkvError);
+            }
+          },
+        ),
+        { numRuns: 200 },
+      );
+    });
+
+    /** Replaces what lies at the end of a path, which chooses keys by number; undefined takes it out. */
+    function replaceAt(json: Record<string, unknown>, path: readonly number[], value: unknown): void {
+      let parent = json;
+      let key = "model";
+      for (const choice of path) {
+        const keys = Object.keys(parent);
+        key = keys[choice % keys.length] ?? key;
+        const inner = parent[key];
+        if (typeof inner !== "object" || inner === null || Object.keys(inner).length === 0) break;
+        if (choice !== path.at(-1)) parent = inner as Record<string, unknown>;
+      }
+      if (value !== undefined) parent[key] = value;
+      else if (!Array.isArray(parent)) delete parent[key];
+    }
+  },
+);

@@ -1,3 +1,4 @@
+import { detachText } from "../detach.ts";
 import { readNormalizer } from "../normalizers/table.ts";
 import { byteCharactersStep } from "../pre-tokenizers/byte-level.ts";
 import { cutIntoWords } from "../pre-tokenizers/pre-tokenizer.ts";
@@ -23,7 +24,10 @@ export async function countWords(
     const text = normalizer?.normalize(line) ?? line;
     if (text.length === 0) return;
     for (const word of cutIntoWords(steps, text, true)) {
-      if (word.length > 0) counts.set(word, (counts.get(word) ?? 0) + 1);
+      if (word.length === 0) continue;
+      const count = counts.get(word);
+      if (count === undefined) counts.set(detachText(word), 1);
+      else counts.set(word, count + 1);
     }
   };
   if (Symbol.iterator in lines) for (const line of lines) add(line);

@@ -1,5 +1,6 @@
 import { QkvError } from "../../util/errors.ts";
 import { isSurrogatePair, type RewriteOutput } from "../aligned-text.ts";
+import { detachText } from "../detach.ts";
 import { type Normalizer, normalizerFromRewrite } from "./normalizer.ts";
 
 /**
@@ -29,7 +30,7 @@ export class ReplacementMap {
     if (this.#known.has(text)) return this.#known.get(text);
     const first = this.#prefixes(encoder.encode(text))[0];
     const replacement = first === undefined ? undefined : this.#textAt(first.place);
-    if (this.#known.size < 10_000) this.#known.set(text, replacement);
+    if (this.#known.size < 10_000) this.#known.set(detachText(text), replacement);
     return replacement;
   }
 

@@ -32,11 +32,12 @@ const vocabSize = (make: CaseBuilder): number => make.length("words") + 1;
 const states = (make: CaseBuilder, name: string, sequence = "sequence"): Tensor =>
   make.float(name, [make.axis("batch"), make.axis("sequence", sequence), modelAxis(make)]);
 
-/** The parameters of a layer as values of the case. */
+/** The parameters of a layer as values of the case, so large that a layer's results are about as large as its inputs. */
 function bind<Tree>(make: CaseBuilder, name: string, tree: Tree): MapLeaves<Tree, Tensor> {
-  return mapParameters(tree, (spec, address) =>
-    make.parameter(`${name}.${address}`, spec.dims, (random) => 0.6 * random.normal()),
-  );
+  return mapParameters(tree, (spec, address) => {
+    const deviation = 1 / Math.sqrt(spec.dims.at(-1)!.size as number);
+    return make.parameter(`${name}.${address}`, spec.dims, (random) => deviation * random.normal());
+  });
 }
 
 const padding = 0;

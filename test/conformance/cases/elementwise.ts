@@ -30,18 +30,30 @@ const meetings: readonly (readonly [name: string, left: string, right: string])[
   ["left is a scalar", "", "abc"],
   ["two scalars", "", ""],
 ];
+const allMeetings = meetings.map(([name]) => name);
+/** Those that show every way once; all of them are for one operator. */
+const fewMeetings = [
+  "the same axes",
+  "right lacks the middle axis",
+  "right is a scalar",
+  "left lacks the first axis",
+];
+
 const axes = (make: CaseBuilder, names: string) => [...names].map((name) => make.axis(name));
 
 const binary = (
   compute: (left: Tensor, right: Tensor) => Tensor,
   operand: (make: CaseBuilder, name: string, names: string) => Tensor,
+  chosen: readonly string[] = fewMeetings,
 ): Case[] =>
-  meetings.map(([name, left, right]) => ({
-    name,
-    lengths,
-    large,
-    build: (make) => compute(operand(make, "left", left), operand(make, "right", right)),
-  }));
+  meetings
+    .filter(([name]) => chosen.includes(name))
+    .map(([name, left, right]) => ({
+      name,
+      lengths,
+      large,
+      build: (make) => compute(operand(make, "left", left), operand(make, "right", right)),
+    }));
 
 const floats = (sample: Sample) => (make: CaseBuilder, name: string, names: string) =>
   make.float(name, axes(make, names), sample);
@@ -78,11 +90,28 @@ export const elementwiseCases = {
   erf: unary(build.erf),
   sigmoid: unary(build.sigmoid),
   relu: unary(build.relu, awayFromZero),
-  gelu: unary(build.gelu),
+  gelu: [
+    ...unary((x) => build.gelu(x)),
+    ...unary((x) => build.gelu(x, "tanh")).map((one) => ({ ...one, name: `${one.name}, by tanh` })),
+  ],
+  geluGradient: (["none", "tanh"] as const).map(
+    (approximation): Case => ({
+      name: approximation === "none" ? "exact" : "by tanh",
+      lengths,
+      large,
+      forwardOnly: true,
+      build: (make) =>
+        build.geluGradient(
+          make.float("x", axes(make, "abc"), (random) => 3 * random.normal()),
+          make.float("gradient", axes(make, "abc")),
+          approximation,
+        ),
+    }),
+  ),
   positive: unary(build.positive, awayFromZero),
   add: [...binary(build.add, floats(normal)), ...withItself(commuted(build.add))],
   subtract: [...binary(build.subtract, floats(normal)), ...withItself(build.subtract)],
-  multiply: [...binary(build.multiply, floats(normal)), ...withItself(commuted(build.multiply))],
+  multiply: [...binary(build.multiply, floats(normal), allMeetings), ...withItself(commuted(build.multiply))],
   divide: [...binary(build.divide, floats(awayFromZero)), ...withItself(build.divide, awayFromZero)],
   lessOrEqual: binary(build.lessOrEqual, smallIds),
   equal: binary(build.equal, smallIds),

@@ -4,7 +4,7 @@ import type { Tensor } from "../../../src/graph/tensor.ts";
 import type { Case, CaseBuilder } from "../case.ts";
 
 const lengths = { a: 2, b: 3, c: 2 };
-const large = { a: 24, b: 33, c: 65 };
+const large = { a: 12, b: 25, c: 40 };
 const axes = (make: CaseBuilder, names: string) => [...names].map((name) => make.axis(name));
 
 const axesOf = (x: Tensor) => x.dims as readonly [Dim, Dim, Dim];
@@ -39,7 +39,7 @@ export const formCases = {
     {
       name: "a fixed axis into two",
       lengths: { a: 2, head: 2, width: 3 },
-      large: { a: 300, head: 8, width: 16 },
+      large: { a: 60, head: 8, width: 16 },
       build: (make: CaseBuilder) => {
         const whole = dim("whole", make.length("head") * make.length("width"));
         const x = make.float("x", [make.axis("a"), whole, make.axis("b", "a")]);
@@ -64,7 +64,7 @@ export const formCases = {
     {
       name: "a symbolic axis and fixed ones",
       lengths: { a: 2, head: 2, width: 3 },
-      large: { a: 300, head: 8, width: 16 },
+      large: { a: 60, head: 8, width: 16 },
       build: (make: CaseBuilder) => {
         const x = make.float("x", [make.axis("a"), make.fixed("head"), make.fixed("width")]);
         const context = build.mergeDims(x, ["head", "width"], "context");
@@ -123,5 +123,33 @@ export const formCases = {
       return build.mergeDims(build.exp(twice), ["a", "b"], "ab");
     }),
     ofEveryType("two along b", (x) => build.concat([x, x], "b")),
+  ],
+  split: [
+    ...["a", "b", "c"].map(
+      (axis): Case => ({
+        name: `into three along ${axis}`,
+        lengths,
+        large,
+        build: (make) => {
+          const whole = (name: string) => dim(name, 2 * make.length(name) + 2);
+          const x = make.float("x", [whole("a"), whole("b"), whole("c")]);
+          const part = make.length(axis);
+          const into = [dim(axis, part), dim("middle", part + 1), dim(axis, 1)];
+          const [first, second, third] = build.split(x, axis, into) as [Tensor, Tensor, Tensor];
+          return [build.exp(third), build.multiply(first, first), build.tanh(second)];
+        },
+      }),
+    ),
+    {
+      name: "of which only some are used",
+      lengths: { a: 2, b: 3 },
+      large: { a: 50, b: 60 },
+      build: (make: CaseBuilder) => {
+        const x = make.float("x", [make.axis("a"), dim("all", 2 * make.length("b") + 1)]);
+        const parts = build.split(x, "all", [dim("b", make.length("b")), dim("one", 1), make.fixed("b")]);
+        return build.exp(parts[2]!);
+      },
+    },
+    ofEveryType("into one", (x) => build.split(x, "b", [dim("renamed", "b")])[0]!),
   ],
 } satisfies Record<string, readonly Case[]>;

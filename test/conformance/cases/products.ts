@@ -6,7 +6,7 @@ const axes = (make: CaseBuilder, names: string) =>
   [...names].map((name) => (name === name.toLowerCase() ? make.axis(name) : make.fixed(name.toLowerCase())));
 
 const lengths = { a: 2, b: 3, c: 2, k: 3, l: 2, n: 2, m: 2 };
-const large = { a: 40, b: 50, c: 20, k: 30, l: 5, n: 8, m: 4 };
+const large = { a: 40, b: 50, c: 4, k: 30, l: 3, n: 4, m: 4 };
 
 const product = (name: string, left: string, right: string, over: string, scale = 1): Case => ({
   name: `${name}: [${[...left]}] · [${[...right]}] over [${[...over]}]${scale === 1 ? "" : `, scaled`}`,
