@@ -1,8 +1,7 @@
 /**
  * How much memory a training holds after many steps on batches of ever different shapes. Run it with
  *
- *   npx tsc -p tsconfig.json --noEmit false --rootDir . --outDir node_modules/.cache/bench
- *   node node_modules/.cache/bench/bench/memory.js [STEPS] [THREADS]
+ *   npm run bench -- memory [STEPS] [THREADS]
  *
  * A small Transformer with dropout learns generated sentence pairs, batched by their lengths as in a real training.
  * The resident memory at the end should be within 2 % of that at a tenth of the steps.

@@ -1,9 +1,9 @@
 import { isUtf8 } from "node:buffer";
-import { readLines } from "../data/node/line-reader.ts";
 import { QkvError } from "../util/errors.ts";
 
 /** The lines of a text file, split at \n only; strict about UTF-8. */
-export function readTextLines(path: string): string[] {
+export async function readTextLines(path: string): Promise<string[]> {
+  const { readLines } = await import("../data/node/line-reader.ts");
   return [...readLines(path)];
 }
 

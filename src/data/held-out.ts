@@ -1,4 +1,4 @@
-import { randomKey } from "../util/random.ts";
+import { randomKey, randomWord } from "../util/random.ts";
 import { normaliseSentence } from "./split.ts";
 
 /** The number of a sentence without any letter or digit, which is never held out. */
@@ -11,7 +11,7 @@ export const neverHeldOut = 0xffffffff;
 export function sentenceNumber(sentence: string, seed: number): number {
   const normalised = normaliseSentence(sentence);
   if (normalised === "") return neverHeldOut;
-  return Math.min(randomKey(seed, normalised).low, neverHeldOut - 1);
+  return Math.min(randomWord(randomKey(seed, normalised), 0), neverHeldOut - 1);
 }
 
 /** How many of some pairs to hold out for validation: one in fifty, 1,000 at most. */

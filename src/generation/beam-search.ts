@@ -57,15 +57,16 @@ export class BeamSearch implements Search {
     this.#length++;
     const running: Running[] = [];
     best.forEach(({ parent, token, logProbability, score }, rank) => {
+      if (running.length === numBeams && rank >= numBeams) return;
       const from = this.#running[parent]!;
       const sequence = [...from.tokens, token];
-      const logProbabilities = [...from.logProbabilities, logProbability];
       const ending = endingOf(this.#settings, sequence);
+      if (ending !== undefined ? rank >= numBeams : running.length === numBeams) return;
+      const logProbabilities = [...from.logProbabilities, logProbability];
       if (ending !== undefined) {
-        if (rank >= numBeams) return;
         const normalised = score / this.#length ** lengthPenalty;
         this.#finish({ tokens: sequence, score: normalised, logProbabilities, ending });
-      } else if (running.length < numBeams) {
+      } else {
         parents[running.length] = parent;
         tokens[running.length] = token;
         running.push({ tokens: sequence, logProbabilities, score });

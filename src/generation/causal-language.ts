@@ -16,6 +16,7 @@ import {
 import { checkDecodingOptions, type DecodingOptions } from "./decoding-options.ts";
 import {
   HypothesisCaches,
+  isKeyValueName,
   keyValueInputs,
   keyValueOutputs,
   pastInputs,
@@ -107,7 +108,8 @@ export class CausalGenerator<Tree extends object> {
       step,
       parameters,
       new HypothesisCaches(this.#device, model, prompts.length, hypotheses),
-      new Map([...keyValueEntries(read), ["promptMask", promptMask]]),
+      new Map([...read].filter(([name]) => isKeyValueName(name))),
+      promptMask,
       padded.lengths,
       hypotheses,
     );
@@ -205,13 +207,6 @@ function stepOutputs<Tree extends object>(
   return new Map([...scoreOutputs(logits, candidates), ...keyValueOutputs(own)]);
 }
 
-/** Of a reader's results the keys and values, under the names that a step is fed them by. */
-function keyValueEntries(results: ReadonlyMap<string, DeviceArray>): [string, DeviceArray][] {
-  return [...results]
-    .filter(([name]) => name.startsWith("keys.") || name.startsWith("values."))
-    .map(([name, array]) => [`prompt.${name}`, array]);
-}
-
 /** Prompts that were read, and what was generated after them. */
 class PromptBatch implements DecodingBatch {
   readonly #device: Device;
@@ -219,8 +214,11 @@ class PromptBatch implements DecodingBatch {
   readonly #parameters: ReadonlyMap<string, DeviceArray>;
   readonly #caches: HypothesisCaches;
   readonly #hypotheses: number;
-  #prompt: ReadonlyMap<string, DeviceArray>;
-  #lengths: readonly number[];
+  /** Keys and values that all hypotheses of a sequence share: those of the prompt, and of how they all begin. */
+  #shared: ReadonlyMap<string, DeviceArray>;
+  #sharedMask: DeviceArray;
+  /** Of each sequence the place of the next token. */
+  #places: readonly number[];
 
   constructor(
     device: Device,
@@ -228,6 +226,7 @@ class PromptBatch implements DecodingBatch {
     parameters: ReadonlyMap<string, DeviceArray>,
     caches: HypothesisCaches,
     prompt: ReadonlyMap<string, DeviceArray>,
+    promptMask: DeviceArray,
     lengths: readonly number[],
     hypotheses: number,
   ) {
@@ -235,25 +234,27 @@ class PromptBatch implements DecodingBatch {
     this.#step = step;
     this.#parameters = parameters;
     this.#caches = caches;
-    this.#prompt = prompt;
-    this.#lengths = lengths;
+    this.#shared = prompt;
+    this.#sharedMask = promptMask;
+    this.#places = lengths;
     this.#hypotheses = hypotheses;
   }
 
   async next(tokens: Int32Array): Promise<StepScores> {
+    if (this.#caches.isFull && this.#hypotheses > 1) await this.#shareCommon();
     const hypotheses = this.#hypotheses;
-    const shape = [this.#lengths.length, hypotheses];
-    const positions = this.#lengths.flatMap((length) =>
-      Array<number>(hypotheses).fill(length + this.#caches.length),
-    );
+    const shape = [this.#places.length, hypotheses];
+    const positions = this.#places.flatMap((place) => Array<number>(hypotheses).fill(place));
     const feeds: Record<string, Feed> = {
       ...this.#caches.feeds(),
       ids: { data: tokens, shape },
       positions: { data: Int32Array.from(positions), shape },
+      promptMask: this.#sharedMask,
     };
-    for (const [name, array] of this.#prompt) feeds[name] = array;
+    for (const [name, array] of this.#shared) feeds[`prompt.${name}`] = array;
     const results = await this.#step.run(feeds, this.#parameters);
     this.#caches.append(results);
+    this.#places = this.#places.map((place) => place + 1);
     return await StepScores.read(results, hypotheses);
   }
 
@@ -262,9 +263,28 @@ class PromptBatch implements DecodingBatch {
   }
 
   select(sequences: readonly number[]): void {
-    this.#caches.select(sequences);
     const chosen = (array: DeviceArray) => this.#device.selectRows(array, sequences);
-    this.#prompt = new Map([...this.#prompt].map(([name, array]) => [name, chosen(array)]));
-    this.#lengths = sequences.map((sequence) => this.#lengths[sequence]!);
+    this.#caches.select(sequences);
+    this.#shared = new Map([...this.#shared].map(([name, array]) => [name, chosen(array)]));
+    this.#sharedMask = chosen(this.#sharedMask);
+    this.#places = sequences.map((sequence) => this.#places[sequence]!);
+  }
+
+  /**
+   * Beams mostly agree on all but the last tokens. Instead of letting the caches of all hypotheses grow, one copy is
+   * kept of what they have in common, where that is much.
+   */
+  async #shareCommon(): Promise<void> {
+    const common = this.#caches.commonLength();
+    if (common < this.#caches.length / 2) return;
+    this.#shared = this.#caches.takeCommon(this.#shared, common);
+    const [batch, width] = this.#sharedMask.shape as [number, number];
+    const before = (await this.#sharedMask.read()) as Float32Array;
+    const mask = new Float32Array(batch * (width + common));
+    for (let row = 0; row < batch; row++) {
+      mask.set(before.subarray(row * width, (row + 1) * width), row * (width + common));
+    }
+    this.#sharedMask = this.#device.allocate("float32", [batch, width + common]);
+    await this.#sharedMask.write(mask);
   }
 }

@@ -68,7 +68,6 @@ const bookkeeping: ReadonlySet<string> = new Set([
 /** Tokens that the model itself knows of and that generation need not be told. */
 const modelTokens: ReadonlySet<string> = new Set(["bos_token_id", "pad_token_id"]);
 
-
 const optionsByKey: ReadonlyMap<string, keyof DecodingOptions> = new Map(
   decodingOptionNames.map((name) => [snakeCase(name), name]),
 );
@@ -100,7 +99,8 @@ export function readGenerationOptions(
     if (value === null || value === undefined || bookkeeping.has(key) || modelTokens.has(key)) continue;
     const name = optionsByKey.get(key);
     const neutral = Object.hasOwn(unsupported, key) ? unsupported[key]! : undefined;
-    if (name !== undefined) options[name] = name === "stopStrings" && typeof value === "string" ? [value] : value;
+    if (name !== undefined)
+      options[name] = name === "stopStrings" && typeof value === "string" ? [value] : value;
     else if (neutral !== undefined) refuse(where, key, value, neutral);
     else if (unknownKeys === "refuse") {
       const near = optionsByKey.has(snakeCase(key))
@@ -111,7 +111,8 @@ export function readGenerationOptions(
   }
   try {
     // Whether options fit each other shows only when all of them are known.
-    for (const [name, value] of Object.entries(options)) checkDecodingOptions({ ...alone(name), [name]: value });
+    for (const [name, value] of Object.entries(options))
+      checkDecodingOptions({ ...alone(name), [name]: value });
   } catch (cause) {
     if (!(cause instanceof QkvError)) throw cause;
     throw new QkvError(cause.code, `${where}: ${cause.message.replace("generation: ", "")}`, { cause });
@@ -135,7 +136,9 @@ function refuse(where: string, key: string, value: unknown, neutral: readonly un
  * The generation options among the keys of a model's config.json, where older models have them. They count where
  * there is no generation_config.json.
  */
-export function generationOptionsOfModelConfig(json: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function generationOptionsOfModelConfig(
+  json: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const known = new Set([...optionsByKey.keys(), ...Object.keys(unsupported)]);
   // These are requests to a model's forward pass there.
   for (const key of ["output_attentions", "output_hidden_states", "trust_remote_code"]) known.delete(key);
@@ -157,7 +160,8 @@ export function completeGenerationOptions(
   const merged = { ...others, ...decided, ...given };
   refuseIdleOptions(given, merged);
   return {
-    ...(merged.maxNewTokens === undefined && merged.maxLength === undefined && { maxNewTokens: referenceMaxLength }),
+    ...(merged.maxNewTokens === undefined &&
+      merged.maxLength === undefined && { maxNewTokens: referenceMaxLength }),
     ...(merged.doSample === true && { topK: referenceTopK }),
     ...merged,
   };

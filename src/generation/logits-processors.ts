@@ -65,14 +65,18 @@ export function noRepeatNgram(size: number): LogitsProcessor {
 }
 
 /** None of these runs of tokens is completed; a single end token among them stays allowed. */
-export function noBadWords(words: readonly (readonly number[])[], endIds: readonly number[]): LogitsProcessor {
+export function noBadWords(
+  words: readonly (readonly number[])[],
+  endIds: readonly number[],
+): LogitsProcessor {
   const relevant = words.filter((word) => word.length !== 1 || !endIds.includes(word[0]!));
   return (row, ids) => {
     for (const word of relevant) {
       // As in the reference a word that is longer than the row so far is not looked for.
       if (word.length > 1 && word.length > ids.length) continue;
       const start = ids.length - (word.length - 1);
-      if (word.slice(0, -1).every((token, offset) => ids[start + offset] === token)) forbid(row, word.at(-1)!);
+      if (word.slice(0, -1).every((token, offset) => ids[start + offset] === token))
+        forbid(row, word.at(-1)!);
     }
   };
 }
@@ -85,7 +89,11 @@ export function minLength(length: number, endIds: readonly number[]): LogitsProc
 }
 
 /** The sequence does not end before this many tokens were generated. */
-export function minNewTokens(count: number, promptLength: number, endIds: readonly number[]): LogitsProcessor {
+export function minNewTokens(
+  count: number,
+  promptLength: number,
+  endIds: readonly number[],
+): LogitsProcessor {
   return minLength(promptLength + count, endIds);
 }
 
@@ -232,7 +240,10 @@ function sumOfExponentials(scores: ArrayLike<number>): number {
 }
 
 function entropyOf(logProbabilities: Float64Array): number {
-  return logProbabilities.reduce((sum, value) => (value === forbidden ? sum : sum - value * Math.exp(value)), 0);
+  return logProbabilities.reduce(
+    (sum, value) => (value === forbidden ? sum : sum - value * Math.exp(value)),
+    0,
+  );
 }
 
 function forbidBelow(scores: Float32Array, bound: number): void {

@@ -8,8 +8,8 @@ import {
   minNewTokens,
   minP,
   noBadWords,
-  normalizeScores,
   noRepeatNgram,
+  normalizeScores,
   repetitionPenalty,
   suppressTokens,
   suppressTokensAt,
@@ -86,7 +86,11 @@ const mostCandidates = 256;
  * How many of the likeliest tokens of each hypothesis decide what comes next, whatever the rows are; 0 = only the
  * scores of the whole vocabulary do.
  */
-export function candidateCount(options: DecodingOptions, endIds: readonly number[], vocabSize: number): number {
+export function candidateCount(
+  options: DecodingOptions,
+  endIds: readonly number[],
+  vocabSize: number,
+): number {
   const { doSample, numBeams } = options;
   const wholeRow =
     options.repetitionPenalty !== 1 ||

@@ -14,12 +14,7 @@ import {
   startSearches,
 } from "./decode.ts";
 import { checkDecodingOptions, type DecodingOptions } from "./decoding-options.ts";
-import {
-  HypothesisCaches,
-  keyValueInputs,
-  keyValueOutputs,
-  pastInputs,
-} from "./hypothesis-caches.ts";
+import { HypothesisCaches, keyValueInputs, keyValueOutputs, pastInputs } from "./hypothesis-caches.ts";
 import { candidateCount } from "./processor-chain.ts";
 import type { Hypothesis } from "./search.ts";
 import { StepScores, scoreOutputs } from "./step-scores.ts";

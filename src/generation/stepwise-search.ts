@@ -82,6 +82,9 @@ export class StepwiseSearch implements Search {
         `generation: every token is forbidden after ${row.tokens.length} tokens; forbid fewer (badWordsIds, suppressTokens, noRepeatNgramSize, minLength)`,
       );
     }
-    return { token: tokens === undefined ? place : tokens[place]!, logProbability: scores[place]! - normaliser };
+    return {
+      token: tokens === undefined ? place : tokens[place]!,
+      logProbability: scores[place]! - normaliser,
+    };
   }
 }

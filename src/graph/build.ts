@@ -1,5 +1,5 @@
 import { QkvError } from "../util/errors.ts";
-import { type Dim, dim, formatDims } from "./dims.ts";
+import { type Dim, dim, formatDims, type Size } from "./dims.ts";
 import {
   type GeluApproximation,
   type OperatorAttributes,
@@ -116,6 +116,10 @@ export const embed = (table: Tensor, ids: Tensor): Tensor => first("embed", [tab
 export const scatterRows = (ids: Tensor, rows: Tensor, axis: Dim): Tensor =>
   first("scatterRows", [ids, rows], { dim: axis });
 
+/** So many rows that the logits of a block fill 40 MB: longer blocks gain nothing, shorter ones cost. */
+const defaultRowsPerBlock = (vocabSize: Size | undefined): number =>
+  typeof vocabSize === "number" ? Math.max(32, Math.floor(10_485_760 / vocabSize)) : 512;
+
 /** The cross-entropy of predicting labels [...] from hidden [..., model]; see the operator's outputs. */
 export const vocabularyLoss = (
   hidden: Tensor,
@@ -127,7 +131,7 @@ export const vocabularyLoss = (
   first("vocabularyLoss", bias === undefined ? [hidden, table, labels] : [hidden, table, labels, bias], {
     labelSmoothing: options.labelSmoothing,
     ignoreId: options.ignoreId,
-    rowsPerBlock: options.rowsPerBlock ?? 512,
+    rowsPerBlock: options.rowsPerBlock ?? defaultRowsPerBlock(table.dims[0]?.size),
   });
 
 export const transpose = (x: Tensor, order: readonly string[]): Tensor => first("transpose", [x], { order });

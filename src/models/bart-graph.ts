@@ -129,7 +129,11 @@ export function bartGraph(config: BartConfig, mode: Mode) {
   /** The vectors of positions. @param positions - [sequence] @returns [sequence, model] */
   function positionVectors(stack: BartStack<Tensor, unknown>, positions: Tensor): Tensor {
     if (stack.positions === undefined) {
-      return embedding(halvedSinusoidTable(config.maxPositions, dim("model", config.modelDim)), positions, false);
+      return embedding(
+        halvedSinusoidTable(config.maxPositions, dim("model", config.modelDim)),
+        positions,
+        false,
+      );
     }
     const rows = cast(add(cast(positions, "float32"), unusedPositions), "int32");
     return embedding(stack.positions, rows, false);

@@ -3,11 +3,24 @@ import type { Tensor } from "../graph/tensor.ts";
 import type { KeysAndValues } from "../nn/attention.ts";
 import { classCrossEntropy } from "../nn/losses.ts";
 import type { ParameterSpec } from "../nn/parameters.ts";
-import { type CheckpointNames, linearNames, normNames, type TensorName } from "../weights/checkpoint-names.ts";
+import {
+  type CheckpointNames,
+  linearNames,
+  normNames,
+  type TensorName,
+} from "../weights/checkpoint-names.ts";
 import { type Bart, type BartConfig, bartGraph, bartParameters } from "./bart-graph.ts";
 import { activation, checkHeads, count, rate, readConfig, tokenId } from "./config-file.ts";
 import { encoderDecoderInputs, encoderDecoderLayerOutputs, presentTokens } from "./encoder-decoder.ts";
-import { architectureOf, type Family, type ForwardInputs, type ForwardOutputs, type Head, type Mode, type Model } from "./family.ts";
+import {
+  architectureOf,
+  type Family,
+  type ForwardInputs,
+  type ForwardOutputs,
+  type Head,
+  type Mode,
+  type Model,
+} from "./family.ts";
 import type { Generation } from "./generative.ts";
 
 /** The keys of config.json that BART and Marian share, as Hugging Face spells them. */

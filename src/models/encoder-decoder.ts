@@ -36,7 +36,9 @@ export function encoderDecoderInputs(
   const decoderInputIds = (given: HostInputs): HostInput => {
     const from = given.labels ?? (options.fromSource ? given.inputIds : undefined);
     if (from === undefined) {
-      const wanted = options.withLabels ? "the decoder's input ids or labels are" : "the decoder's input ids are";
+      const wanted = options.withLabels
+        ? "the decoder's input ids or labels are"
+        : "the decoder's input ids are";
       throw new QkvError("data", `inputs: ${wanted} needed; got neither`);
     }
     return behindStart(from, sizes);
@@ -45,7 +47,11 @@ export function encoderDecoderInputs(
     inputIds: { ...ids, dims: source, required: true },
     attentionMask: { ...mask, dims: source, fill: (given) => filledLike(given.inputIds!, () => 1) },
     decoderInputIds: { ...ids, dims: target, fill: decoderInputIds },
-    decoderAttentionMask: { ...mask, dims: target, fill: (given) => filledLike(given.decoderInputIds!, () => 1) },
+    decoderAttentionMask: {
+      ...mask,
+      dims: target,
+      fill: (given) => filledLike(given.decoderInputIds!, () => 1),
+    },
     ...(options.withLabels && { labels: { ...ids, dims: target, ignored: ignoredLabel } }),
   };
 }

@@ -1,9 +1,9 @@
 import { z } from "zod";
+import { QkvError } from "../util/errors.ts";
 import { bartConfigKeys, bartModel, readSharedConfig } from "./bart.ts";
 import type { BartConfig } from "./bart-graph.ts";
 import { readConfig, tokenId } from "./config-file.ts";
 import type { Family } from "./family.ts";
-import { QkvError } from "../util/errors.ts";
 
 const marianConfigSchema = z.object({
   ...bartConfigKeys,

@@ -14,7 +14,14 @@ import {
   projectKeysAndValues,
   projectQueries,
 } from "../nn/attention.ts";
-import { type ActivationName, activations, dropout, embedding, linear, type Projection } from "../nn/layers.ts";
+import {
+  type ActivationName,
+  activations,
+  dropout,
+  embedding,
+  linear,
+  type Projection,
+} from "../nn/layers.ts";
 import { normal, type ParameterSpec, parameterSpec } from "../nn/parameters.ts";
 import { type RelativePositions, relativeBias, relativeBiasOfStep } from "../nn/relative-positions.ts";
 import { type RmsNorm, rmsNorm, rmsNormParameters } from "../nn/rms-norm.ts";
@@ -154,7 +161,9 @@ export function t5Graph(config: T5Config, mode: Mode) {
       const activate = activations[config.activation];
       const { inner, gate, value } = parameters;
       const product =
-        inner !== undefined ? activate(linear(inner, x)) : multiply(activate(linear(gate!, x)), linear(value!, x));
+        inner !== undefined
+          ? activate(linear(inner, x))
+          : multiply(activate(linear(gate!, x)), linear(value!, x));
       const hidden = dropout("innerDropout", named("inner", product), rate);
       return named("output", linear(parameters.outer, hidden));
     });
@@ -239,7 +248,8 @@ export function t5Graph(config: T5Config, mode: Mode) {
         parameters,
         ids,
         (layer, x) => multiHeadAttention("selfAttention", layer.selfAttention, x, x, mask, attention),
-        (layer, x) => multiHeadAttention("crossAttention", layer.crossAttention, x, memory, sourceMask, attention),
+        (layer, x) =>
+          multiHeadAttention("crossAttention", layer.crossAttention, x, memory, sourceMask, attention),
       );
     });
   }

@@ -63,10 +63,12 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
   const xBlocks = blocked(x, model);
   const maskBlocks = blocked(mask, 1);
 
-  const sumOfRows = (value: string) => reduce("ReduceSum", value, 0, 0);
   const smoothingShare = typeof vocab === "number" ? labelSmoothing / vocab : Number.NaN;
-  const startOf = (value: string, shape: readonly Size[]) =>
-    node1("Expand", node1("Mul", sumOfRows(value), float(-smoothingShare)), emitter.lengths(shape));
+  const startOf = (value: string, shape: readonly Size[], byColumns = false) => {
+    const sum = node1("Mul", node1("MatMul", emitter.ones(rows), value), float(-smoothingShare));
+    const row = byColumns ? node1("Reshape", sum, emitter.shape([model, 1])) : sum;
+    return node1("Expand", row, emitter.lengths(shape));
+  };
 
   const carried: { start: string; inside: string; result: string; shape: readonly Size[] }[] = [];
   const carry = (start: string, shape: readonly Size[]) => {
@@ -74,7 +76,11 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
     carried.push(item);
     return item;
   };
-  const tableSum = wantsTable ? carry(startOf(maskedX, [vocab, model]), [vocab, model]) : undefined;
+  // Where vectors are long, the table's gradient is added up as [model, vocab]: the engine is faster with few long
+  // rows than with many that do not fit into its caches together.
+  const tableByColumns = !(typeof model === "number" && model <= 256);
+  const tableShape = tableByColumns ? [model, vocab] : [vocab, model];
+  const tableSum = wantsTable ? carry(startOf(maskedX, tableShape, tableByColumns), tableShape) : undefined;
   const biasSum = wantsBias ? carry(startOf(mask, [vocab, 1]), [vocab, 1]) : undefined;
 
   const scanned: { name: string; shape: readonly Size[] }[] = [];
@@ -95,16 +101,9 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
     scanned.push({ name: logSumExp, shape: ["rows of a block", 1] });
     if (wantsHidden) scanned.push({ name: gemm(p, w, 0, 0), shape: ["rows of a block", model] });
     if (tableSum !== undefined) {
-      const weighted = node1("Mul", xBlock, maskBlock);
-      if (typeof model === "number" && model <= 256) {
-        tableSum.result = gemm(p, weighted, 1, 0, tableSum.inside);
-      } else {
-        // For every 128 columns of the result the engine would transpose p anew. The reshaping, which changes
-        // nothing, keeps it from taking transposition and product together again.
-        const transposed = emitter.node("Transpose", [p], { perm: [1, 0] });
-        const whole = node1("Reshape", transposed, emitter.shape([vocab, "rows of a block"]));
-        tableSum.result = gemm(whole, weighted, 0, 0, tableSum.inside);
-      }
+      const counted = node1("Mul", xBlock, maskBlock);
+      const [left, right] = tableByColumns ? [counted, p] : [p, counted];
+      tableSum.result = gemm(left, right, 1, 0, tableSum.inside);
     }
     if (biasSum !== undefined) biasSum.result = gemm(p, maskBlock, 1, 0, biasSum.inside);
     const stillGoing = node1("Identity", going);
@@ -167,7 +166,10 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
     if (meanRow !== undefined) gradient = node1("Sub", gradient, meanRow);
     emitter.place(atHidden, node1("Mul", gradient, mask), [rows, model]);
   }
-  if (tableSum !== undefined) emitter.place(atTable, results[carried.indexOf(tableSum)]!);
+  if (tableSum !== undefined) {
+    const result = results[carried.indexOf(tableSum)]!;
+    emitter.place(atTable, tableByColumns ? emitter.node("Transpose", [result], { perm: [1, 0] }) : result);
+  }
   if (biasSum !== undefined) emitter.place(atBias, results[carried.indexOf(biasSum)]!, [vocab, 1]);
   if (emitter.isUsed(labelRows)) {
     emitter.place(labelRows, node1("Mul", maskedX, float(labelSmoothing - 1)), [rows, model]);

@@ -22,6 +22,12 @@ export interface KeyValueCache {
   reorder(parents: Int32Array, length: number): void;
   /** Keeps only these sequences of the batch, in this (ascending) order. */
   select(sequences: readonly number[]): void;
+  /**
+   * Takes out the first `count` of `length` positions, which all hypotheses of a sequence must have in common; the
+   * others move to the front.
+   * @param before - [batch, head, key, headDim] @returns `before` and behind it what was taken out
+   */
+  takeCommon(before: DeviceArray, count: number, length: number): DeviceArray;
 }
 
 /** A cache in this process's memory. */
@@ -94,6 +100,25 @@ export class HostKeyValueCache implements KeyValueCache {
     this.#shape = { ...this.#shape, batch: sequences.length };
     this.#data = this.#data.subarray(0, sequences.length * size);
     this.#array = this.#wrap();
+  }
+
+  takeCommon(before: DeviceArray, count: number, length: number): DeviceArray {
+    const { batch, heads, beams, headDim } = this.#shape;
+    const stride = this.#capacity * headDim;
+    const old = hostData(before);
+    const oldWidth = old.length / (batch * heads);
+    const taken = count * headDim;
+    const joined = new Float32Array(old.length + batch * heads * taken);
+    for (let head = 0; head < batch * heads; head++) {
+      const start = head * (oldWidth + taken);
+      const common = head * beams * stride;
+      joined.set(old.subarray(head * oldWidth, (head + 1) * oldWidth), start);
+      joined.set(this.#data.subarray(common, common + taken), start + oldWidth);
+    }
+    for (let row = 0; row < this.#data.length; row += stride) {
+      this.#data.copyWithin(row, row + taken, row + length * headDim);
+    }
+    return this.#makeArray([batch, heads, oldWidth / headDim + count, headDim], joined);
   }
 
   #grow(): void {

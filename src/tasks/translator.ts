@@ -1,3 +1,4 @@
+import type { GenerationControls } from "../generation/decode.ts";
 import type { DecodingOptions } from "../generation/decoding-options.ts";
 import { SequenceGenerator } from "../generation/sequence-to-sequence.ts";
 import { type Transformer, transformerGeneration } from "../models/transformer.ts";
@@ -72,11 +73,13 @@ export class Translator {
    * Translates texts, several at a time, and returns the translations in the order of the texts.
    * An empty text stays empty.
    * @param options - over the model's own decoding options
+   * @throws QkvError "interrupted" where the signal of `controls` asks for it
    */
   async translate(
     texts: readonly string[],
     options: Partial<DecodingOptions> = {},
     parameters: ReadonlyMap<string, DeviceArray> = this.#parameters,
+    controls: Pick<GenerationControls, "signal"> = {},
   ): Promise<Translation[]> {
     const results = new Array<Translation>(texts.length);
     const sources: { ids: number[]; truncated: boolean; index: number }[] = [];
@@ -95,8 +98,12 @@ export class Translator {
       const maxNewTokens = Math.min(decoding.maxNewTokens ?? 256, 2 * batch.at(-1)!.ids.length + 20);
       const generated = await this.#generator.generate(
         batch.map(({ ids }) => ids),
-        { ...decoding, maxNewTokens: options.maxNewTokens ?? maxNewTokens },
+        {
+          ...decoding,
+          maxNewTokens: options.maxNewTokens ?? (options.maxLength === undefined ? maxNewTokens : undefined),
+        },
         parameters,
+        { decodeText: (tokens) => this.model.targetTokenizer.decode(tokens), ...controls },
       );
       batch.forEach(({ index, truncated }, place) => {
         const hypotheses = generated[place]!.map(({ tokens, score }) => ({

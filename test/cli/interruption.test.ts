@@ -16,11 +16,11 @@ const train = (name: string) => [
 ];
 const model = (name: string) => readFileSync(join(folder, name, "model.safetensors"));
 
-/** Starts a training and sends a signal after so many milliseconds, or when a step has been made. */
+/** Starts a training and sends a signal after so many milliseconds, or when it has told something. */
 async function interrupt(
   args: readonly string[],
   signal: NodeJS.Signals,
-  when: { readonly milliseconds: number } | { readonly step: number },
+  when: { readonly milliseconds: number } | { readonly told: string },
 ) {
   const { child, result } = start(args);
   if ("milliseconds" in when) {
@@ -30,7 +30,7 @@ async function interrupt(
     let isSent = false;
     child.stdout!.on("data", (piece: string) => {
       text += piece;
-      if (isSent || !text.includes(`"type":"step","step":${when.step},`)) return;
+      if (isSent || !text.includes(when.told)) return;
       isSent = true;
       child.kill(signal);
     });
@@ -66,7 +66,9 @@ describe("SIGKILL", () => {
     expect(model(`killed${series}`).equals(whole)).toBe(true);
     const best = (name: string) => readFileSync(join(folder, name, "best", "model.safetensors"));
     expect(best(`killed${series}`).equals(best("whole"))).toBe(true);
-    const leftovers = readdirSync(join(folder, `killed${series}`, "checkpoints")).filter((name) => name.startsWith("."));
+    const leftovers = readdirSync(join(folder, `killed${series}`, "checkpoints")).filter((name) =>
+      name.startsWith("."),
+    );
     expect(leftovers).toEqual([]);
   });
 });
@@ -77,7 +79,9 @@ describe("Ctrl-C", () => {
     let from = 0;
     for (const step of [7, 25, 38, 52, 54]) {
       const resumed = step === 7 ? args : [...args, "--resume"];
-      const { code, stdout, stderr } = await interrupt(resumed, "SIGINT", { step });
+      const { code, stdout, stderr } = await interrupt(resumed, "SIGINT", {
+        told: `"type":"step","step":${step},`,
+      });
       expect(code, stderr).toBe(130);
       expect(stdout.trim().split("\n").at(-1)).toBe('{"type":"end","outcome":"interrupted"}');
       const saved = Number(/Interrupted: saved at step (\d+)/.exec(stdout)![1]);
@@ -91,7 +95,7 @@ describe("Ctrl-C", () => {
   });
 
   test("before the first step leaves nothing that stands in the way", async () => {
-    const { code } = await interrupt(train("early"), "SIGINT", { milliseconds: 300 });
+    const { code } = await interrupt(train("early"), "SIGINT", { told: '"type":"preparing"' });
     expect(code).toBe(130);
     await output([...train("early"), "--resume"]);
     expect(model("early").equals(whole)).toBe(true);

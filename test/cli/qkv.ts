@@ -66,7 +66,12 @@ export function makeFolder(): string {
 }
 
 /** Some sentences of a toy language pair as two files, NAME.en and NAME.de. */
-export function writeCorpus(folder: string, name: string, count: number, seed = 7): { en: string; de: string } {
+export function writeCorpus(
+  folder: string,
+  name: string,
+  count: number,
+  seed = 7,
+): { en: string; de: string } {
   const pairs = numberSentences(seed);
   const lines = Array.from({ length: count }, () => pairs.next().value);
   const en = join(folder, `${name}.en`);

@@ -81,7 +81,8 @@ describe("qkv train from two files", () => {
       .split("\n")
       .map((line) => JSON.parse(line) as { type: string; outcome?: string });
     const types = new Set(events.map(({ type }) => type));
-    for (const type of ["message", "preparing", "start", "step", "validation", "end"]) expect(types).toContain(type);
+    for (const type of ["message", "preparing", "start", "step", "validation", "end"])
+      expect(types).toContain(type);
     expect(events.at(-1)).toEqual({ type: "end", outcome: "finished" });
     expect(existsSync(join(run("new"), "text"))).toBe(false);
   });
@@ -121,13 +122,18 @@ describe("qkv train RECIPE", () => {
     mkdirSync(own);
     writeCorpus(own, "text", 100);
     const data = { train_source: "text.en", train_target: "text.de" };
-    writeFileSync(join(own, "recipe.json"), JSON.stringify({ name: "own", data, training: { max_steps: 1 } }));
+    writeFileSync(
+      join(own, "recipe.json"),
+      JSON.stringify({ name: "own", data, training: { max_steps: 1 } }),
+    );
     expect(await qkv(["train", own, "--out", run("ownrun"), ...tiny])).toMatchObject({ code: 0 });
   });
 
   test("where the data are missing it says which, where it looked and how to get them", async () => {
     const { code, stderr } = await qkv(["train", "tatoeba-en-de", "--out", run("t")], { cwd: folder });
-    expect(stderr).toContain(`${join(folder, "data", "tatoeba-en-de")}: must hold the data of the recipe tatoeba-en-de`);
+    expect(stderr).toContain(
+      `${join(folder, "data", "tatoeba-en-de")}: must hold the data of the recipe tatoeba-en-de`,
+    );
     expect(stderr).toContain("train.en, train.de, valid.en, valid.de are missing");
     expect(stderr).toMatch(/--data; where the data come from is told in .*README\.md/);
     expect(code).toBe(2);

@@ -51,6 +51,8 @@ export function expectStepScores(
       const total = scores.reduce((sum, score) => sum + Math.exp(score), 0);
       return scores[token]! - Math.log(total);
     });
-    expectClose(`${name}: log-probabilities of row ${row}`, best!.logProbabilities, expected, { absolute: 5e-5 });
+    expectClose(`${name}: log-probabilities of row ${row}`, best!.logProbabilities, expected, {
+      absolute: 5e-5,
+    });
   });
 }

@@ -53,9 +53,11 @@ const ours: Record<string, (args: Arguments) => processors.LogitsProcessor> = {
     processors.minLength(min_length, list(eos_token_id)),
   MinNewTokensLengthLogitsProcessor: ({ prompt_length_to_skip, min_new_tokens, eos_token_id }) =>
     processors.minNewTokens(min_new_tokens, prompt_length_to_skip, list(eos_token_id)),
-  ForcedEOSTokenLogitsProcessor: ({ max_length, eos_token_id }) => (row, ids) => {
-    if (ids.length === max_length - 1) processors.forceToken(row, list(eos_token_id)[0]!);
-  },
+  ForcedEOSTokenLogitsProcessor:
+    ({ max_length, eos_token_id }) =>
+    (row, ids) => {
+      if (ids.length === max_length - 1) processors.forceToken(row, list(eos_token_id)[0]!);
+    },
   ExponentialDecayLengthPenalty: ({ exponential_decay_length_penalty, input_ids_seq_length, eos_token_id }) =>
     processors.exponentialDecayLengthPenalty(
       exponential_decay_length_penalty,

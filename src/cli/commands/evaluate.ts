@@ -51,7 +51,7 @@ export function defineEvaluate(program: Command): void {
       const metrics = await Promise.all(
         flags.metric.map((metric) => openMetric(metric, ofMetric(flags, metric))),
       );
-      const [sources, references] = readParallelLines(flags.source, flags.references);
+      const [sources, references] = await readParallelLines(flags.source, flags.references);
       const { hypotheses, seconds } = await translateAll(model, sources, flags);
       const scores = metrics.map((metric, index) => ({
         metric: flags.metric[index]!,

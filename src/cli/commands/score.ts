@@ -72,20 +72,26 @@ export async function openMetric(
 }
 
 /** Reads files that must have the same number of lines, and some. */
-export function readParallelLines(first: string, others: readonly string[]): [string[], string[][]] {
-  const lines = readTextLines(first);
+export async function readParallelLines(
+  first: string,
+  others: readonly string[],
+): Promise<[string[], string[][]]> {
+  const lines = await readTextLines(first);
   if (lines.length === 0) {
     throw new QkvError("data", `${first}: must hold one sentence a line; got an empty file; check the path`);
   }
-  const rest = others.map((path) => {
-    const own = readTextLines(path);
-    if (own.length === lines.length) return own;
-    throw new QkvError(
-      "data",
-      `${first} and ${path}: must have the same number of lines; got ${lines.length} and ${own.length}; ` +
-        "line N of one belongs to line N of the other",
-    );
-  });
+  const rest: string[][] = [];
+  for (const path of others) {
+    const own = await readTextLines(path);
+    if (own.length !== lines.length) {
+      throw new QkvError(
+        "data",
+        `${first} and ${path}: must have the same number of lines; got ${lines.length} and ${own.length}; ` +
+          "line N of one belongs to line N of the other",
+      );
+    }
+    rest.push(own);
+  }
   return [lines, rest];
 }
 
@@ -116,7 +122,7 @@ export function defineScore(program: Command): void {
     )
     .action(async ({ metric, json, sentence, ...flags }: Flags) => {
       const measure = await openMetric(metric, flags);
-      const [hypotheses, references] = readParallelLines(flags.hypotheses, flags.references);
+      const [hypotheses, references] = await readParallelLines(flags.hypotheses, flags.references);
       if (sentence) {
         for (const [line, hypothesis] of hypotheses.entries()) {
           const ofLine = references.map((stream) => stream[line]!);

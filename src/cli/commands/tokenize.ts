@@ -88,7 +88,7 @@ function encoder(tokenizer: Tokenizer, flags: TokenizeFlags) {
       const { ids, tokens } = encoding;
       return JSON.stringify({ ids, tokens, offsets: codePointOffsets(encoding, line) });
     }
-    const pieces = readablePieces(encoding, line);
+    const pieces = readablePieces(tokenizer, encoding, line);
     if (!isColored) return pieces.join("│");
     return pieces
       .map((piece, index) => `\x1b[${index % 2 === 0 ? "30;46" : "30;43"}m${piece}\x1b[0m`)
@@ -96,12 +96,18 @@ function encoder(tokenizer: Tokenizer, flags: TokenizeFlags) {
   };
 }
 
-/** The text of each piece as it stands in the line; a piece that is but a part of a character by its own name. */
-function readablePieces({ offsets, tokens }: Encoding, line: string): string[] {
+/**
+ * The text of each piece as it stands in the line. Pieces that share a character are shown as what they decode to: a
+ * space that the tokenizer has put in front, or a part of a character, by its own name.
+ */
+function readablePieces(tokenizer: Tokenizer, { ids, offsets, tokens }: Encoding, line: string): string[] {
   return offsets.map(([start, end], index) => {
-    const isPart = (other: [number, number] | undefined) =>
+    const shares = (other: [number, number] | undefined) =>
       other !== undefined && other[0] < end && start < other[1];
-    const isWhole = !isPart(offsets[index - 1]) && !isPart(offsets[index + 1]);
-    return start < end && isWhole ? line.slice(start, end) : `‹${tokens[index]}›`;
+    if (start < end && !shares(offsets[index - 1]) && !shares(offsets[index + 1])) {
+      return line.slice(start, end);
+    }
+    const text = tokenizer.decode([ids[index]!]);
+    return text.includes("\uFFFD") ? `‹${tokens[index]}›` : text || " ";
   });
 }

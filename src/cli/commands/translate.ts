@@ -79,7 +79,9 @@ export function defineTranslate(program: Command): void {
       await interruptible(async (until) => {
         const translator = await loadTranslator(flags.model, given({ threads: flags.threads }));
         try {
-          await writeTo(flags.output, translated(chunks, translator, flags, until));
+          const printed = translated(chunks, translator, flags, until);
+          if (flags.output !== undefined) await writeFile(flags.output, printed);
+          else for await (const text of printed) await until(print(text));
         } finally {
           await translator.dispose();
           if (flags.input === undefined) process.stdin.destroy();
@@ -132,14 +134,14 @@ async function* translated(
     next = read();
     next.catch(() => {});
     const translations = await until(translator.translate(sources, options));
-    const printed = translations.map((translation, index) => {
+    const results = translations.map((translation, index) => {
       line++;
       if (translation.truncated) {
         process.stderr.write(`qkv: line ${line} is longer than the model can read; its end was left out\n`);
       }
       return `${format(sources[index]!, translation, flags)}\n`;
     });
-    yield printed.join("");
+    yield results.join("");
   }
 }
 
@@ -159,11 +161,7 @@ function format(source: string, translation: Translation, flags: TranslateFlags)
 /** So that line N of the output is the translation of line N of the input, whatever a model writes. */
 const onOneLine = (text: string): string => text.replace(/[\r\n]+/g, " ");
 
-async function writeTo(path: string | undefined, texts: AsyncIterable<string>): Promise<void> {
-  if (path === undefined) {
-    for await (const text of texts) await print(text);
-    return;
-  }
+async function writeFile(path: string, texts: AsyncIterable<string>): Promise<void> {
   const { writeFileAtomically } = await import("../../util/node/atomic-file.ts");
   async function* bytes() {
     for await (const text of texts) yield Buffer.from(text);

@@ -137,7 +137,10 @@ function textControls(
 ): Pick<GenerationControls, "decodeText"> {
   if (stopStrings.length === 0) return {};
   if (tokenizers === undefined) {
-    throw new QkvError("file", `${folder}: stop_strings need a tokenizer; got a folder without one; add tokenizer.json`);
+    throw new QkvError(
+      "file",
+      `${folder}: stop_strings need a tokenizer; got a folder without one; add tokenizer.json`,
+    );
   }
   return { decodeText: (tokens) => tokenizers.target.decode(tokens) };
 }

@@ -81,13 +81,7 @@ export async function findFolder(model: string): Promise<string> {
   }
   const names = await readdir(modelsFolder).catch(() => [] as string[]);
   if (names.includes(model)) return join(modelsFolder, model);
-  if (model === defaultModel) {
-    throw new QkvError(
-      "file",
-      `${join(modelsFolder, model)}: the shipped model is not there; this copy of qkv came without it; ` +
-        "name a model of your own",
-    );
-  }
+  if (model === defaultModel) throw notShipped();
   throw new QkvError(
     "file",
     `model: there is no folder "${model}"${didYouMean(model, names)}; check the path`,
@@ -102,9 +96,18 @@ export async function findFolder(model: string): Promise<string> {
 export async function findModel(model: string = defaultModel): Promise<string> {
   const folder = await findFolder(model);
   if ((await kindOf(join(folder, "config.json"))) !== undefined) return folder;
+  if (folder === join(modelsFolder, defaultModel)) throw notShipped();
   throw new QkvError(
     "file",
     `${folder}: is no model folder, since it holds no config.json; name the folder that a training wrote`,
+  );
+}
+
+function notShipped(): QkvError {
+  return new QkvError(
+    "file",
+    `${join(modelsFolder, defaultModel)}: the shipped model is not there; this copy of qkv came without it; ` +
+      "name a model of your own",
   );
 }
 
