@@ -3,8 +3,8 @@
  *
  *   npm run bench -- devices
  *
- * Each device runs in a process of its own; WebGPU needs SwiftShader (see
- * test/conformance/swiftshader.ts), and its column is left out where that is missing.
+ * Each device runs in a process of its own; WebGPU needs SwiftShader (see test/conformance/swiftshader.ts), and its
+ * column is left out where that is missing.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -136,7 +136,7 @@ export function attendWithCache(
   const ownKeys = rename(present.keys, { key: "query" });
   const ownValues = rename(present.values, { key: "query" });
   const query = queries.dims[2]!;
-  const before = dim("past", prompt?.keys.dims[2]!.size ?? 0);
+  const before = dim("past", prompt === undefined ? 0 : prompt.keys.dims[2]!.size);
   const cached = past.keys.dims[3]!;
   const now = dim("past", 1);
 

@@ -11,22 +11,17 @@ export function emitGeluGradient(emitter: Emitter, node: GraphNode<"geluGradient
   const [x, g] = node.inputs.map((input) => emitter.value(input)) as [string, string];
   const make = (operator: string, ...inputs: string[]) => emitter.node(operator, inputs);
   const float = (value: number) => emitter.constant("float32", [value]);
-  const square = make("Mul", x, x);
   let derivative: string;
   if (node.attributes.approximation === "none") {
-    const distribution = make(
-      "Add",
-      make("Mul", make("Erf", make("Mul", x, float(Math.SQRT1_2))), float(0.5)),
-      float(0.5),
-    );
-    const density = make(
-      "Mul",
-      make("Exp", make("Mul", square, float(-0.5))),
-      float(1 / Math.sqrt(2 * Math.PI)),
-    );
-    derivative = make("Add", distribution, make("Mul", x, density));
+    // With u = x / sqrt(2): Φ(x) = 1/2 + 1/2 · erf(u), here as a hard sigmoid, which cuts off nothing between 0 and 1;
+    // and x · φ(x) = u / exp(u²) / sqrt(pi).
+    const u = make("Mul", x, float(Math.SQRT1_2));
+    const distribution = emitter.node("HardSigmoid", [make("Erf", u)], { alpha: 0.5, beta: 0.5 });
+    const bell = make("Div", u, make("Exp", make("Mul", u, u)));
+    derivative = make("Add", distribution, make("Mul", bell, float(1 / Math.sqrt(Math.PI))));
   } else {
     const scale = Math.sqrt(2 / Math.PI);
+    const square = make("Mul", x, x);
     const inner = make("Add", make("Mul", square, float(0.044715 * scale)), float(scale));
     const slope = make("Add", make("Mul", square, float(3 * 0.044715 * scale)), float(scale));
     // 1/2 · (1 + tanh(z)) = s = sigmoid(2 · z), and 1/2 · (1 - tanh²(z)) = 2 · s · (1 - s).

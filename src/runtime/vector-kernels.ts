@@ -18,7 +18,7 @@ export interface VectorKernels {
 }
 
 /** The sum of squares is a sum of the sums of so many elements. */
-export const blockLength = 4096;
+export const blockLength = 8192;
 
 /** The numbers of an update that are the same for all elements. */
 export function adamFactors({

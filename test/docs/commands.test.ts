@@ -74,9 +74,9 @@ const german = [
   "Es hat den ganzen Tag geregnet.",
 ];
 
-let folder: string;
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "qkv-docs-"));
+/** A folder with what the pages' commands read, and `qkv` and `npx` on its path. */
+async function makeFolder(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "qkv-docs-"));
   await mkdir(join(folder, "bin"));
   await writeFile(
     join(folder, "bin", "qkv"),
@@ -104,13 +104,18 @@ beforeAll(async () => {
     await writeFile(join(folder, path), repeat(language === "en" ? english : german, times));
   }
   symlinkSync(join(root, "models"), join(folder, "models"));
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
+  return folder;
+}
 
 describe.each(pages)("%s", (page) => {
   const commands = commandsOf(page);
+  let folder: string;
+  beforeAll(async () => {
+    folder = await makeFolder();
+  });
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
   if (commands.length === 0) test.skip("shows no command", () => {});
   for (const command of commands) {
     const reason = notRun.find(([pattern]) => pattern.test(command))?.[1];

@@ -239,14 +239,25 @@ class TrainingRun<Tree, Batch> {
         await array.write(data);
         parameters.set(address, array);
       }
-      await this.#parts.writeModel(directory, parameters);
       const measured = await this.#parts.validate(parameters);
       if (measured !== undefined) {
         const record: ValidationRecord = { ...validationRecord(this.#state, measured, false), of: "average" };
         await this.#log.add(record);
         onEvent(record);
       }
-      onEvent({ type: "message", text: `Kept the mean of the checkpoints at steps ${steps.join(", ")}.` });
+      const mean = `the mean of the checkpoints at steps ${steps.join(", ")}`;
+      const value = chosenMetric(recipe, measured);
+      const best = this.#state.best;
+      if (value === undefined || best === null || !isBetter(recipe, best.value, value)) {
+        await this.#parts.writeModel(directory, parameters);
+        onEvent({ type: "message", text: `Kept ${mean}.` });
+      } else {
+        // The folder holds the best already.
+        onEvent({
+          type: "message",
+          text: `Kept the model of step ${best.step}, which is better than ${mean}.`,
+        });
+      }
     }
     await this.#drawCurves();
   }
