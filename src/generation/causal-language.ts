@@ -13,7 +13,7 @@ import {
   hypothesisCount,
   startSearches,
 } from "./decode.ts";
-import { checkDecodingOptions, type DecodingOptions } from "./decoding-options.ts";
+import { checkDecodingOptions, checkTokenIds, type DecodingOptions } from "./decoding-options.ts";
 import {
   HypothesisCaches,
   isKeyValueName,
@@ -90,6 +90,7 @@ export class CausalGenerator<Tree extends object> {
   ): Promise<Hypothesis[][]> {
     const checked = checkDecodingOptions(options);
     if (prompts.length === 0) return [];
+    checkTokenIds(checked, this.#vocabSize);
     const model = this.#model;
     const endIds = endIdsOf(checked, model.eosTokenId);
     const padded = paddedPrompts(prompts, controls.promptMasks, model);

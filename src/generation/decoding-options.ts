@@ -226,6 +226,25 @@ export function checkDecodingOptions(options: Partial<DecodingOptions>): Decodin
 }
 
 /**
+ * Checks that the tokens that may be generated because of the options are the model's. An end token need not be one;
+ * it then never comes.
+ * @throws QkvError "option"
+ */
+export function checkTokenIds(options: DecodingOptions, vocabSize: number): void {
+  for (const name of [
+    "forcedBosTokenId",
+    "forcedEosTokenId",
+    "decoderStartTokenId",
+    "badWordsIds",
+  ] as const) {
+    const wrong = [options[name] ?? []].flat(2).find((id) => id >= vocabSize);
+    if (wrong !== undefined) {
+      throw new QkvError("option", `generation: ${name} must be from 0 to ${vocabSize - 1}; got ${wrong}`);
+    }
+  }
+}
+
+/**
  * Refuses options that would have no effect, so that nobody believes they had one.
  * @param given - what a person asked for, @param all - the same over everything else that is set
  * @throws QkvError "option"

@@ -13,7 +13,7 @@ import {
   hypothesisCount,
   startSearches,
 } from "./decode.ts";
-import { checkDecodingOptions, type DecodingOptions } from "./decoding-options.ts";
+import { checkDecodingOptions, checkTokenIds, type DecodingOptions } from "./decoding-options.ts";
 import { HypothesisCaches, keyValueInputs, keyValueOutputs, pastInputs } from "./hypothesis-caches.ts";
 import { candidateCount } from "./processor-chain.ts";
 import type { Hypothesis } from "./search.ts";
@@ -77,6 +77,7 @@ export class SequenceGenerator<Tree extends object> {
   ): Promise<Hypothesis[][]> {
     const checked = checkDecodingOptions(options);
     if (sources.length === 0) return [];
+    checkTokenIds(checked, this.#vocabSize);
     const model = this.#model;
     const endIds = endIdsOf(checked, model.eosTokenId);
     const start = checked.decoderStartTokenId ?? model.bosTokenId;
