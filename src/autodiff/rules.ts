@@ -7,7 +7,6 @@ import {
   exp,
   expand,
   geluGradient,
-  mean,
   mergeDims,
   multiply,
   negate,
@@ -73,6 +72,12 @@ function firstOnly(node: GraphNode, gradients: readonly (Tensor | undefined)[]):
   return gradients[0]!;
 }
 
+/** How many elements axes have together, as a scalar. */
+function lengthOf(dims: readonly Dim[]): Tensor {
+  const size = productOfSizes(dims.map((axis) => axis.size));
+  return typeof size === "number" ? scalar(size) : sum(expand(scalar(1), dims), names(dims));
+}
+
 const names = (dims: readonly Dim[]): string[] => dims.map((axis) => axis.name);
 const lacks = (dims: readonly Dim[], name: string): boolean => !dims.some((axis) => axis.name === name);
 
@@ -126,9 +131,7 @@ export const gradientRules = {
   sum: ({ inputs: [x] }, [g]) => [expand(g!, x!.dims)],
   mean: ({ inputs: [x], attributes: { axes } }, [g]) => {
     const averaged = x!.dims.filter((axis) => axes.includes(axis.name));
-    const count = productOfSizes(averaged.map((axis) => axis.size));
-    const divisor = typeof count === "number" ? scalar(count) : sum(expand(scalar(1), averaged), axes);
-    return [expand(divide(g!, divisor), x!.dims)];
+    return [expand(divide(g!, lengthOf(averaged)), x!.dims)];
   },
   max: { notDifferentiable: "which element is largest jumps" },
   softmax: ({ outputs: [y], attributes: { axis } }, [g]) => [softmaxGradient(y!, g!, axis)],
@@ -140,14 +143,13 @@ export const gradientRules = {
     const [, average, r] = node.outputs;
     const { axis } = node.attributes;
     const normalised = multiply(subtract(x!, average!), r!);
-    const h = multiply(g, gain!);
+    const along = multiply(g, normalised);
     const rows = names(x!.dims).filter((name) => name !== axis);
-    const projected = multiply(normalised, mean(multiply(h, normalised), [axis]));
-    return [
-      multiply(subtract(subtract(h, mean(h, [axis])), projected), r!),
-      sum(multiply(g, normalised), rows),
-      sum(g, rows),
-    ];
+    // mean(h) and mean(h · n) as products with the gain: nothing of h's size is made for them.
+    const shares = divide(gain!, lengthOf(gain!.dims));
+    const projected = multiply(normalised, contract(along, shares, axis));
+    const centred = subtract(subtract(multiply(g, gain!), contract(g, shares, axis)), projected);
+    return [multiply(centred, r!), sum(along, rows), sum(g, rows)];
   },
   topK: { notDifferentiable: "which elements are largest jumps" },
 

@@ -18,7 +18,7 @@ import {
   saveCheckpoint,
   type TrainingState,
 } from "./checkpoint.ts";
-import { RunLog } from "./run-log.ts";
+import { type LogRecord, RunLog } from "./run-log.ts";
 
 /** A batch and where to go on after it. */
 export interface NextBatch<Batch> {
@@ -263,7 +263,7 @@ class TrainingRun<Tree, Batch> {
   }
 
   async #drawCurves(): Promise<void> {
-    const svg = drawCurves(seriesOfLog(this.#log.records.map((record) => ({ ...record }))), {
+    const svg = drawCurves(seriesOfLog(this.#log.records.map(curvePoint)), {
       title: this.#parts.recipe.name,
     });
     await writeFileAtomically(join(this.#parts.directory, "curves.svg"), svg);
@@ -272,6 +272,13 @@ class TrainingRun<Tree, Batch> {
   async dispose(): Promise<void> {
     await this.#learner.dispose();
   }
+}
+
+/** A record of the log under the names that the curves are drawn by. */
+function curvePoint(record: LogRecord): Record<string, unknown> {
+  if (record.type === "step") return { ...record };
+  const { loss, ...rest } = record;
+  return { ...rest, validationLoss: loss };
 }
 
 /** Loss and speed between two records. */
