@@ -2,8 +2,7 @@
  * How long a training step (forward, backward, clipping, AdamW) takes, beside PyTorch's where a Python with torch is
  * found. Run it with
  *
- *   npx tsc -p tsconfig.json --noEmit false --rootDir . --outDir node_modules/.cache/bench
- *   node node_modules/.cache/bench/bench/training-step.js [--sizes nano,mid,mt] [--threads 1,2] [--dropout 0,0.1]
+ *   npm run bench -- training-step [--sizes nano,mid,mt] [--threads 1,2] [--dropout 0,0.1]
  *     [--rounds 5] [--steps 8] [--peer torch_step.py] [--python /usr/bin/python3] [--json FILE]
  *
  * Every round runs each side of each pair once, in a process of its own, so that what else the machine does falls on
