@@ -1,23 +1,42 @@
 /** qkv in Node.js: the public API. */
 import { EventEmitter } from "node:events";
 import type { DecodingOptions } from "./generation/decoding-options.ts";
+import type { GeneratedIds } from "./tasks/node/generate-ids.ts";
 import { findModel } from "./tasks/node/shipped.ts";
 import type { TranslationTrace } from "./tasks/node/trace-translation.ts";
 import { planTraining, type TrainOptions } from "./tasks/node/training-plan.ts";
 import { EngineWorker } from "./tasks/node/worker-client.ts";
+import type { WorkerTasks } from "./tasks/node/worker-protocol.ts";
 import type { Translation } from "./tasks/translator.ts";
+import type { TracedValue } from "./tracing/trace.ts";
 import type { RunEvent, RunOutcome } from "./training/run-events.ts";
 import { didYouMean, QkvError } from "./util/errors.ts";
 
 export { type BleuOptions, type BleuScore, corpusBleu, sentenceBleu } from "./metrics/bleu.ts";
 export { type ChrfOptions, type ChrfScore, corpusChrf, sentenceChrf } from "./metrics/chrf.ts";
+export { type PipelineOf, type PipelineOptions, pipeline } from "./tasks/node/pipeline.ts";
+export {
+  FeatureTensor,
+  type Pipelines,
+} from "./tasks/pipelines.ts";
+export type { PipelineName, PipelineTask } from "./tasks/table.ts";
+export type { Truncation } from "./tasks/task.ts";
 export {
   type BytePairEncodingOptions,
   learnBytePairEncoding,
 } from "./tokenizers/learning/byte-pair-encoding.ts";
 export { Tokenizer } from "./tokenizers/tokenizer.ts";
 export { type ErrorCode, QkvError } from "./util/errors.ts";
-export type { DecodingOptions, RunEvent, RunOutcome, TrainOptions, Translation, TranslationTrace };
+export type {
+  DecodingOptions,
+  GeneratedIds,
+  RunEvent,
+  RunOutcome,
+  TracedValue,
+  TrainOptions,
+  Translation,
+  TranslationTrace,
+};
 
 function refuseUnknown(where: string, given: object, known: readonly string[]): void {
   for (const name of Object.keys(given)) {
@@ -92,9 +111,49 @@ export async function trace(
   refuseUnknown("trace", options, ["target", "addresses", "threads"]);
   const folder = await findModel(model);
   const { threads, ...asked } = options;
+  return await inWorker(threads, "trace", { folder, text, ...asked });
+}
+
+/**
+ * Every intermediate value of one forward pass of a model of any family.
+ * @param model - a model folder
+ * @param inputs - under Hugging Face's names, as nested lists: `{ input_ids: [[5, 7]], attention_mask: ... }`
+ * @returns values by their addresses, and again under Hugging Face's names (`logits`, `hidden_states.0` ...)
+ */
+export async function traceInputs(
+  model: string,
+  inputs: unknown,
+  options: Omit<TraceOptions, "target"> = {},
+): Promise<TracedValue[]> {
+  refuseUnknown("traceInputs", options, ["addresses", "threads"]);
+  const { threads, ...asked } = options;
+  return await inWorker(threads, "traceModel", { folder: await findModel(model), inputs, ...asked });
+}
+
+/**
+ * Goes on from token ids with a model that writes text.
+ * @param model - a model folder
+ * @param inputs - `input_ids` and maybe `attention_mask` and `decoder_input_ids`, as nested lists
+ * @param options - under Hugging Face's names; they override the folder's generation_config.json
+ */
+export async function generateIds(
+  model: string,
+  inputs: unknown,
+  options: unknown = {},
+  engine: EngineOptions = {},
+): Promise<GeneratedIds> {
+  refuseUnknown("generateIds", engine, ["threads"]);
+  return await inWorker(engine.threads, "generate", { folder: await findModel(model), inputs, options });
+}
+
+async function inWorker<Name extends keyof WorkerTasks>(
+  threads: number | undefined,
+  task: Name,
+  input: WorkerTasks[Name]["input"],
+): Promise<WorkerTasks[Name]["output"]> {
   const worker = new EngineWorker(threads === undefined ? {} : { threads });
   try {
-    return await worker.call("trace", { folder, text, ...asked });
+    return await worker.call(task, input);
   } finally {
     await worker.dispose();
   }

@@ -1,11 +1,20 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { isUsersMistake, QkvError } from "../util/errors.ts";
+import { defineAnswer } from "./commands/answer.ts";
+import { defineClassify } from "./commands/classify.ts";
+import { defineComplete } from "./commands/complete.ts";
 import { defineData } from "./commands/data.ts";
+import { defineEmbed } from "./commands/embed.ts";
 import { defineEvaluate } from "./commands/evaluate.ts";
+import { defineFillMask } from "./commands/fill-mask.ts";
+import { defineGenerate } from "./commands/generate.ts";
 import { defineInfo } from "./commands/info.ts";
 import { defineRecipes } from "./commands/recipes.ts";
 import { defineScore } from "./commands/score.ts";
+import { defineSearch } from "./commands/search.ts";
+import { defineSummarize } from "./commands/summarize.ts";
+import { defineTag } from "./commands/tag.ts";
 import { defineTokenize } from "./commands/tokenize.ts";
 import { defineTokenizer } from "./commands/tokenizer.ts";
 import { defineTrace } from "./commands/trace.ts";
@@ -29,12 +38,21 @@ export function createProgram(): Command {
     .addHelpText("after", "\nFor a first look: qkv train toy --out runs/toy");
   const define = [
     defineTranslate,
+    defineComplete,
+    defineFillMask,
+    defineClassify,
+    defineTag,
+    defineAnswer,
+    defineSummarize,
+    defineEmbed,
+    defineSearch,
     defineTrain,
     defineEvaluate,
     defineScore,
     defineTokenize,
     defineTokenizer,
     defineTrace,
+    defineGenerate,
     defineInfo,
     defineRecipes,
     defineData,

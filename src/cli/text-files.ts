@@ -68,6 +68,46 @@ async function withinMoments<Value>(value: Promise<Value>): Promise<Value | unde
   }
 }
 
+/**
+ * Texts in chunks: those given, or the lines of a file or of standard input as they come.
+ * @param input - the file, where it is one
+ * @param most - the most lines of a chunk
+ */
+export async function inputChunks(
+  texts: readonly string[],
+  input: string | undefined,
+  most: number,
+): Promise<Iterator<string[]> | AsyncIterator<string[]>> {
+  if (texts.length > 0) return [[...texts]].values();
+  if (input !== undefined) {
+    const { readLines } = await import("../data/node/line-reader.ts");
+    return chunksOf(readLines(input), most);
+  }
+  if (process.stdin.isTTY) process.stderr.write("Type a sentence and press Enter; Ctrl-D ends.\n");
+  return readInputLines(process.stdin.isTTY ? 1 : most);
+}
+
+function* chunksOf(lines: Iterable<string>, most: number): Generator<string[], void, undefined> {
+  let chunk: string[] = [];
+  for (const line of lines) {
+    if (chunk.push(line) < most) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+/** All of a file, or of standard input, as one text. */
+export async function readWholeText(input: string | undefined): Promise<string> {
+  const lines: string[] = [];
+  const chunks = await inputChunks([], input, 512);
+  for (;;) {
+    const { done, value } = await chunks.next();
+    if (done) return lines.join("\n");
+    lines.push(...value);
+  }
+}
+
 /** Writes to standard output and waits where the reader is slower than we are. */
 export async function print(text: string): Promise<void> {
   if (process.stdout.write(text)) return;

@@ -40,8 +40,7 @@ describe("WebAssembly, threads: 2", () => {
   afterAll(() => device.dispose());
 
   test.each(checks.filter(({ size, kind }) => size === "large" && kind === "gradient"))("$name", (check) =>
-    run(device, check, 5),
-  );
+    run(device, check, 5));
 });
 
 test("the number of threads is one where memory cannot be shared, else one for each core, at most eight", () => {

@@ -11,12 +11,15 @@ describe.skipIf(!hasShared)(`BERT${needsShared}`, () => {
   });
   afterAll(() => device.dispose());
 
-  test.each(["base", "maskedlm", "seqcls", "tokencls", "qa"])(
-    "%s: every hidden state, attention, score and loss",
-    async (name) => {
-      await compareGolden(device, `bert/${name}`);
-    },
-  );
+  test.each([
+    "base",
+    "maskedlm",
+    "seqcls",
+    "tokencls",
+    "qa",
+  ])("%s: every hidden state, attention, score and loss", async (name) => {
+    await compareGolden(device, `bert/${name}`);
+  });
 
   test("older names of norms, and tensors that only pre-training needs", async () => {
     await compareGolden(device, "bert/hub_names");

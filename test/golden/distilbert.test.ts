@@ -11,10 +11,11 @@ describe.skipIf(!hasShared)(`DistilBERT${needsShared}`, () => {
   });
   afterAll(() => device.dispose());
 
-  test.each(["maskedlm", "seqcls", "tokencls"])(
-    "%s: every hidden state, attention, score and loss",
-    async (name) => {
-      await compareGolden(device, `distilbert/${name}`);
-    },
-  );
+  test.each([
+    "maskedlm",
+    "seqcls",
+    "tokencls",
+  ])("%s: every hidden state, attention, score and loss", async (name) => {
+    await compareGolden(device, `distilbert/${name}`);
+  });
 });

@@ -52,63 +52,63 @@ describe.skipIf(!hasShared)(`training of pretrained families${needsShared}`, () 
   });
   afterAll(() => device.dispose());
 
-  test.each(["bert_seqcls", "gpt2"])(
-    "%s: losses, every gradient, and every parameter after 1 and 5 steps of AdamW",
-    async (name) => {
-      const folder = `goldens/train/${name}`;
-      const golden = readSharedJson<TrainingGolden>(`${folder}/golden.json`);
-      const { model, weights } = await openModelFolder(sharedPath(folder), { mapped: false });
-      const objective = objectiveOf(model);
-      const learner = await Learner.create(device, objective, {
-        seed: 0,
-        beta1: 0.9,
-        beta2: 0.98,
-        epsilon: 1e-9,
-        weightDecay: 0.01,
-        maxGradientNorm: 1,
-      });
-      for (const [address, spec] of listParameters(model.parameters)) {
-        const fixed = weights.fixedParameters!(address, spec.dims) as { data: Float32Array };
-        await learner.parameters.get(address)!.write(fixed.data);
-      }
-      const batches = golden.batches.map((batch) => inputsFromJson(model, batch));
+  test.each([
+    "bert_seqcls",
+    "gpt2",
+  ])("%s: losses, every gradient, and every parameter after 1 and 5 steps of AdamW", async (name) => {
+    const folder = `goldens/train/${name}`;
+    const golden = readSharedJson<TrainingGolden>(`${folder}/golden.json`);
+    const { model, weights } = await openModelFolder(sharedPath(folder), { mapped: false });
+    const objective = objectiveOf(model);
+    const learner = await Learner.create(device, objective, {
+      seed: 0,
+      beta1: 0.9,
+      beta2: 0.98,
+      epsilon: 1e-9,
+      weightDecay: 0.01,
+      maxGradientNorm: 1,
+    });
+    for (const [address, spec] of listParameters(model.parameters)) {
+      const fixed = weights.fixedParameters!(address, spec.dims) as { data: Float32Array };
+      await learner.parameters.get(address)!.write(fixed.data);
+    }
+    const batches = golden.batches.map((batch) => inputsFromJson(model, batch));
 
-      const program = await device.compile(gradientOutputs(objective));
-      const flows = await program.run(batches[0]!, learner.parameters, { seed: 0, step: 0 });
-      const count = objective.count(batches[0]!);
-      const expected = byAddress(model, readGolden(`${folder}/grads_batch0.safetensors`), "gradients");
-      for (const [address, want] of expected) {
-        const got = Float32Array.from(await flows.get(address)!.read(), (value) => value / count);
-        const size = want.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-        expectClose(`gradient of ${address}`, got, want, { absolute: 1e-6 + 1e-4 * size });
-      }
+    const program = await device.compile(gradientOutputs(objective));
+    const flows = await program.run(batches[0]!, learner.parameters, { seed: 0, step: 0 });
+    const count = objective.count(batches[0]!);
+    const expected = byAddress(model, readGolden(`${folder}/grads_batch0.safetensors`), "gradients");
+    for (const [address, want] of expected) {
+      const got = Float32Array.from(await flows.get(address)!.read(), (value) => value / count);
+      const size = want.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      expectClose(`gradient of ${address}`, got, want, { absolute: 1e-6 + 1e-4 * size });
+    }
 
-      const masks = new Map<string, GoldenTensor>();
-      for (const [key, { shape, data }] of parse(
-        readFileSync(sharedPath(`${folder}/after5_stable_mask.safetensors`)),
-      ).tensors) {
-        masks.set(key, { shape, data: Float32Array.from(data) });
+    const masks = new Map<string, GoldenTensor>();
+    for (const [key, { shape, data }] of parse(
+      readFileSync(sharedPath(`${folder}/after5_stable_mask.safetensors`)),
+    ).tensors) {
+      masks.set(key, { shape, data: Float32Array.from(data) });
+    }
+    const stable = byAddress(model, masks, "masks");
+    const compareParameters = async (file: string) => {
+      for (const [address, want] of byAddress(model, readGolden(`${folder}/${file}`), file)) {
+        const got = (await (learner.parameters.get(address) as DeviceArray).read()) as Float32Array;
+        const mask = stable.get(address)!;
+        const kept = (values: Float32Array) => values.filter((_, index) => mask[index] === 1);
+        expectClose(`${file} ${address}`, kept(got), kept(want), { absolute: 5e-6 });
+        expectClose(`${file} ${address} (loosely)`, got, want, { absolute: 2 * 5 * 1e-3 });
       }
-      const stable = byAddress(model, masks, "masks");
-      const compareParameters = async (file: string) => {
-        for (const [address, want] of byAddress(model, readGolden(`${folder}/${file}`), file)) {
-          const got = (await (learner.parameters.get(address) as DeviceArray).read()) as Float32Array;
-          const mask = stable.get(address)!;
-          const kept = (values: Float32Array) => values.filter((_, index) => mask[index] === 1);
-          expectClose(`${file} ${address}`, kept(got), kept(want), { absolute: 5e-6 });
-          expectClose(`${file} ${address} (loosely)`, got, want, { absolute: 2 * 5 * 1e-3 });
-        }
-      };
-      for (const [step, batch] of batches.entries()) {
-        const result = await learner.update([batch], 1e-3);
-        const loss = golden.loss_per_step[step]!;
-        const norm = golden.grad_norm_before_clip_per_step[step]!;
-        expectClose(`loss of step ${step}`, [result.loss], [loss], { absolute: 0, relative: 1e-5 });
-        expectClose(`norm of step ${step}`, [result.gradientNorm], [norm], { absolute: 0, relative: 1e-4 });
-        if (step === 0) await compareParameters("params_after1.safetensors");
-      }
-      await compareParameters("params_after5.safetensors");
-      expect(learner.step).toBe(5);
-    },
-  );
+    };
+    for (const [step, batch] of batches.entries()) {
+      const result = await learner.update([batch], 1e-3);
+      const loss = golden.loss_per_step[step]!;
+      const norm = golden.grad_norm_before_clip_per_step[step]!;
+      expectClose(`loss of step ${step}`, [result.loss], [loss], { absolute: 0, relative: 1e-5 });
+      expectClose(`norm of step ${step}`, [result.gradientNorm], [norm], { absolute: 0, relative: 1e-4 });
+      if (step === 0) await compareParameters("params_after1.safetensors");
+    }
+    await compareParameters("params_after5.safetensors");
+    expect(learner.step).toBe(5);
+  });
 });

@@ -13,19 +13,23 @@ describe.skipIf(!hasShared)(`generation from folders${needsShared}`, () => {
   });
   afterAll(() => device.dispose());
 
-  test.each(["bart/plain", "bart/scaled", "marian", "t5/v1_0", "t5/v1_1", "gpt2/lm"])(
-    "%s: ids, options and files as Hugging Face spells them",
-    async (name) => {
-      const { generate } = readSharedJson<{ generate: GenerationRun[] }>(`goldens/${name}/golden.json`);
-      for (const { name: run, inputs, kwargs, generated, sequences_scores } of generate) {
-        const got = await generateFromIds(device, sharedPath(`goldens/${name}`), inputs, kwargs);
-        expect(got.generated, run).toEqual(generated);
-        if (sequences_scores !== undefined) {
-          expectClose(run, got.sequences_scores!, sequences_scores, { absolute: 2e-4 });
-        }
+  test.each([
+    "bart/plain",
+    "bart/scaled",
+    "marian",
+    "t5/v1_0",
+    "t5/v1_1",
+    "gpt2/lm",
+  ])("%s: ids, options and files as Hugging Face spells them", async (name) => {
+    const { generate } = readSharedJson<{ generate: GenerationRun[] }>(`goldens/${name}/golden.json`);
+    for (const { name: run, inputs, kwargs, generated, sequences_scores } of generate) {
+      const got = await generateFromIds(device, sharedPath(`goldens/${name}`), inputs, kwargs);
+      expect(got.generated, run).toEqual(generated);
+      if (sequences_scores !== undefined) {
+        expectClose(run, got.sequences_scores!, sequences_scores, { absolute: 2e-4 });
       }
-    },
-  );
+    }
+  });
 
   test("BART that was trained to spell English words as phonemes", async () => {
     interface Known {

@@ -11,10 +11,11 @@ describe.skipIf(!hasShared)(`RoBERTa${needsShared}`, () => {
   });
   afterAll(() => device.dispose());
 
-  test.each(["base", "maskedlm", "seqcls"])(
-    "%s: every hidden state, attention, score and loss",
-    async (name) => {
-      await compareGolden(device, `roberta/${name}`);
-    },
-  );
+  test.each([
+    "base",
+    "maskedlm",
+    "seqcls",
+  ])("%s: every hidden state, attention, score and loss", async (name) => {
+    await compareGolden(device, `roberta/${name}`);
+  });
 });

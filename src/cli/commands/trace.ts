@@ -1,9 +1,10 @@
 import type { Command } from "commander";
-import type { TranslationTrace } from "../../node.ts";
+import type { TracedValue, TranslationTrace } from "../../node.ts";
 import { collect, examples, wholeNumber } from "../arguments.ts";
 
 interface TraceFlags {
-  text: string;
+  text?: string;
+  inputs?: string;
   target?: string;
   address?: string[];
   out?: string;
@@ -18,7 +19,8 @@ export function defineTrace(program: Command): void {
     .command("trace")
     .description("show or write what happens inside a model while it reads and writes")
     .argument("<model>", "a model folder or the name of a shipped model")
-    .requiredOption("--text <text>", "what the encoder reads")
+    .option("--text <text>", "what the encoder of a translator reads")
+    .option("--inputs <file>", 'instead of --text: JSON with nested lists, {"input_ids": [[5, 7]], ...}')
     .option("--target <text>", "the translation to follow (default: the model's own)")
     .option(
       "--address <pattern>",
@@ -36,16 +38,27 @@ export function defineTrace(program: Command): void {
         'qkv trace tatoeba-en-de --text "The cat sleeps." --print',
         'qkv trace tatoeba-en-de --text "The cat sleeps." --address "*.weights" --out attention.safetensors',
         'qkv trace tatoeba-en-de --text "The cat sleeps." --svg attention.svg',
+        "qkv trace models/bert --inputs inputs.json --out values.safetensors",
       ),
     )
-    .action(async (model: string, flags: TraceFlags) => {
+    .action(async (model: string, flags: TraceFlags, command: Command) => {
+      const { inputs, text } = flags;
+      if ((inputs === undefined) === (text === undefined)) {
+        command.error("error: either --text or --inputs must be there");
+      }
+      if (inputs !== undefined) {
+        const wrong = (["target", "svg"] as const).find((name) => flags[name] !== undefined);
+        if (wrong !== undefined) command.error(`error: --${wrong} goes with --text, not with --inputs`);
+        await traceFile(model, inputs, flags);
+        return;
+      }
       const { trace } = await import("../../node.ts");
-      const traced = await trace(model, flags.text, {
+      const traced = await trace(model, text!, {
         ...(flags.target !== undefined && { target: flags.target }),
         ...(flags.address !== undefined && { addresses: flags.address }),
         ...(flags.threads !== undefined && { threads: flags.threads }),
       });
-      if (flags.out !== undefined) await writeValues(flags.out, traced);
+      if (flags.out !== undefined) await writeValues(flags.out, traced.values);
       if (flags.svg !== undefined) await writePicture(flags.svg, traced);
       if (flags.json) {
         const { sourceTokens, targetTokens, target, values } = traced;
@@ -59,12 +72,32 @@ export function defineTrace(program: Command): void {
     });
 }
 
-async function writeValues(path: string, { values }: TranslationTrace): Promise<void> {
-  const { writeSafetensors } = await import("../../weights/node/safetensors-file.ts");
-  await writeSafetensors(
-    path,
-    new Map(values.map(({ address, shape, data }) => [address, { dtype: "F32" as const, shape, data }])),
-  );
+/** The values of one forward pass, from a file of inputs. */
+async function traceFile(model: string, path: string, flags: TraceFlags): Promise<void> {
+  const { traceInputs } = await import("../../node.ts");
+  const { readJsonFile } = await import("../../tasks/node/shipped.ts");
+  const values = await traceInputs(model, await readJsonFile(path), {
+    ...(flags.address !== undefined && { addresses: flags.address }),
+    ...(flags.threads !== undefined && { threads: flags.threads }),
+  });
+  if (flags.out !== undefined) await writeValues(flags.out, values);
+  if (flags.json) {
+    const described = values.map(({ address, axes, shape }) => ({ address, axes, shape }));
+    process.stdout.write(`${JSON.stringify({ values: described })}\n`);
+  } else if (flags.print || flags.out === undefined) {
+    process.stdout.write(`${values.map(describe).join("\n")}\n`);
+  }
+}
+
+function describe({ address, axes, shape, data }: TracedValue): string {
+  const form = axes.map((axis, index) => `${axis} ${shape[index]}`).join(" × ") || "one number";
+  const sample = Array.from(data.subarray(0, 5), (value) => Number(value).toPrecision(4)).join(", ");
+  return `${address}\n  ${form}\n  ${sample}${data.length > 5 ? ", ..." : ""}`;
+}
+
+async function writeValues(path: string, values: readonly TracedValue[]): Promise<void> {
+  const { writeTrace } = await import("../../tasks/node/trace-model.ts");
+  await writeTrace(path, values);
   process.stderr.write(`${values.length} values; ${path}\n`);
 }
 

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { DecodingOptions, LoadedTranslator, Translation } from "../../node.ts";
 import { examples, given, number, threadsOption, wholeNumber } from "../arguments.ts";
 import { interruptible } from "../stopping.ts";
-import { print, readInputLines } from "../text-files.ts";
+import { inputChunks, print } from "../text-files.ts";
 
 export interface DecodingFlags {
   numBeams?: number;
@@ -20,8 +20,8 @@ export interface DecodingFlags {
 export function addDecodingOptions(command: Command): Command {
   return command
     .option("--num-beams <n>", "hypotheses kept side by side; 1 = greedy", wholeNumber(1))
-    .option("--length-penalty <x>", "above 0 favours long translations, below 0 short ones", number)
-    .option("--max-new-tokens <n>", "the longest translation, in tokens", wholeNumber(1))
+    .option("--length-penalty <x>", "above 0 favours long results, below 0 short ones", number)
+    .option("--max-new-tokens <n>", "the longest result, in tokens", wholeNumber(1))
     .option("--do-sample", "draw each token at random by its probability")
     .option("--temperature <x>", "with --do-sample: below 1 is tamer, above 1 wilder", number)
     .option("--top-k <n>", "with --do-sample: among this many likeliest tokens", wholeNumber(0))
@@ -74,7 +74,11 @@ export function defineTranslate(program: Command): void {
       if (texts.length > 0 && flags.input !== undefined) {
         self.error("error: texts stand in the arguments or in --input, not in both");
       }
-      const chunks = await inputOf(texts, flags);
+      const chunks = await inputChunks(
+        texts.flatMap((text) => text.split(/\r?\n/)),
+        flags.input,
+        linesPerChunk,
+      );
       const { loadTranslator } = await import("../../node.ts");
       await interruptible(async (until) => {
         const translator = await loadTranslator(flags.model, given({ threads: flags.threads }));
@@ -92,29 +96,6 @@ export function defineTranslate(program: Command): void {
 
 /** Lines translated at once; similar lengths among them are put together. */
 const linesPerChunk = 512;
-
-async function inputOf(
-  texts: readonly string[],
-  { input }: TranslateFlags,
-): Promise<Iterator<string[]> | AsyncIterator<string[]>> {
-  if (texts.length > 0) return [texts.flatMap((text) => text.split(/\r?\n/))].values();
-  if (input !== undefined) {
-    const { readLines } = await import("../../data/node/line-reader.ts");
-    return chunksOf(readLines(input));
-  }
-  if (process.stdin.isTTY) process.stderr.write("Type a sentence and press Enter; Ctrl-D ends.\n");
-  return readInputLines(process.stdin.isTTY ? 1 : linesPerChunk);
-}
-
-function* chunksOf(lines: Iterable<string>): Generator<string[], void, undefined> {
-  let chunk: string[] = [];
-  for (const line of lines) {
-    if (chunk.push(line) < linesPerChunk) continue;
-    yield chunk;
-    chunk = [];
-  }
-  if (chunk.length > 0) yield chunk;
-}
 
 /** The lines to be printed, chunk by chunk. */
 async function* translated(

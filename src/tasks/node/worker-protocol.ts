@@ -1,8 +1,11 @@
 import type { MessagePort } from "node:worker_threads";
 import type { DecodingOptions } from "../../generation/decoding-options.ts";
+import type { TracedValue } from "../../tracing/trace.ts";
 import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
 import { type ErrorCode, QkvError } from "../../util/errors.ts";
+import type { Truncation } from "../task.ts";
 import type { Translation } from "../translator.ts";
+import type { GeneratedIds } from "./generate-ids.ts";
 import type { TranslationTrace } from "./trace-translation.ts";
 import type { TrainingPlan } from "./training-plan.ts";
 
@@ -16,6 +19,17 @@ export interface WorkerTasks {
     event: never;
     output: Translation[];
   };
+  /** Loads a model folder for a task; later calls of `runPipeline` use it. */
+  openPipeline: {
+    input: { readonly task: string; readonly folder: string };
+    event: never;
+    output: undefined;
+  };
+  runPipeline: {
+    input: { readonly inputs: readonly unknown[]; readonly options: unknown };
+    event: Truncation;
+    output: unknown[];
+  };
   trace: {
     input: {
       readonly folder: string;
@@ -25,6 +39,17 @@ export interface WorkerTasks {
     };
     event: never;
     output: TranslationTrace;
+  };
+  /** Goes on from token ids with a model folder; names as in Hugging Face's files. */
+  generate: {
+    input: { readonly folder: string; readonly inputs: unknown; readonly options: unknown };
+    event: never;
+    output: GeneratedIds;
+  };
+  traceModel: {
+    input: { readonly folder: string; readonly inputs: unknown; readonly addresses?: readonly string[] };
+    event: never;
+    output: TracedValue[];
   };
 }
 

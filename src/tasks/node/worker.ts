@@ -5,9 +5,10 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import type { Device } from "../../runtime/device.ts";
 import { openCpu } from "../../runtime/node/engine.ts";
+import type { TracedValue } from "../../tracing/trace.ts";
 import { QkvError } from "../../util/errors.ts";
-import type { Translator } from "../translator.ts";
-import { openTranslator } from "./translation-folder.ts";
+import type { Task } from "../task.ts";
+import type { TextTranslator } from "./open-task.ts";
 import {
   type ControlMessage,
   carryError,
@@ -39,7 +40,8 @@ const openDevice = () => {
   device ??= openCpu(threads === undefined ? {} : { threads });
   return device;
 };
-let translator: Translator | undefined;
+let translator: TextTranslator | undefined;
+let pipelineTask: Task | undefined;
 
 const handlers: Handlers = {
   train: async (plan, { signal, onEvent }) => {
@@ -47,20 +49,45 @@ const handlers: Handlers = {
     return await runTrainingPlan(plan, { device: await openDevice(), signal, onEvent });
   },
   openTranslator: async ({ folder }) => {
-    const opened = await openTranslator(folder, await openDevice());
+    const { openAnyTranslator } = await import("./open-task.ts");
+    const opened = await openAnyTranslator(await openDevice(), folder);
     await translator?.dispose();
     translator = opened;
     return undefined;
   },
-  translate: async ({ texts, options }) => {
+  translate: async ({ texts, options }, { signal }) => {
     if (translator === undefined) throw new QkvError("internal", "translate: no model is open");
-    return await translator.translate(texts, options);
+    return await translator.translate(texts, options, { signal });
+  },
+  openPipeline: async ({ task, folder }) => {
+    const { openTask } = await import("./open-task.ts");
+    const opened = await openTask(await openDevice(), task, folder);
+    await pipelineTask?.dispose();
+    pipelineTask = opened;
+    return undefined;
+  },
+  runPipeline: async ({ inputs, options }, { signal, onEvent }) => {
+    if (pipelineTask === undefined) throw new QkvError("internal", "pipeline: no model is open");
+    return await pipelineTask.run(inputs, options, { signal, onTruncated: onEvent });
   },
   trace: async ({ folder, text, ...options }) => {
     const { traceTranslation } = await import("./trace-translation.ts");
     return await traceTranslation(await openDevice(), folder, text, options);
   },
+  generate: async ({ folder, inputs, options }, { signal }) => {
+    const { generateFromIds } = await import("./generate-ids.ts");
+    return await generateFromIds(await openDevice(), folder, inputs, options, { signal });
+  },
+  traceModel: async ({ folder, inputs, ...options }) => {
+    const { traceModel } = await import("./trace-model.ts");
+    return ownNumbers(await traceModel(await openDevice(), folder, inputs, options));
+  },
 };
+
+/** Copies: a view of the engine's memory would be sent with all of that memory, or not at all. */
+function ownNumbers(values: readonly TracedValue[]): TracedValue[] {
+  return values.map((value) => ({ ...value, data: value.data.slice() }));
+}
 
 function obey(message: ControlMessage): void {
   // Here no run of the engine is under way. Ending the thread from outside in the midst of one kills the process.

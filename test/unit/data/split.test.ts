@@ -16,8 +16,7 @@ describe("normaliseSentence", () => {
     ["2", "3"],
     ["he", "she"],
   ])("%s differs from %s", (left, right) =>
-    expect(normaliseSentence(left)).not.toBe(normaliseSentence(right)),
-  );
+    expect(normaliseSentence(left)).not.toBe(normaliseSentence(right)));
 });
 
 test("groupPairs joins pairs along chains of shared sentences", () => {

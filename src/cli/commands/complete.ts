@@ -1,0 +1,43 @@
+import type { Command } from "commander";
+import { examples, wholeNumber } from "../arguments.ts";
+import { addTaskOptions, onOneLine, runOnLines, type TaskFlags } from "../task-command.ts";
+import { addDecodingOptions, type DecodingFlags, decodingOptions } from "./translate.ts";
+
+export function defineComplete(program: Command): void {
+  const command = program
+    .command("complete")
+    .description("go on from texts: the arguments, a file, or standard input line by line")
+    .argument("[text...]", "beginnings");
+  addDecodingOptions(addTaskOptions(command, "a text file, one beginning a line"))
+    .option("--num-return-sequences <n>", "write this many for each text", wholeNumber(1))
+    .addHelpText(
+      "after",
+      examples(
+        'qkv complete --model models/gpt2 "Once upon a time"',
+        'qkv complete --model models/gpt2 --do-sample --top-p 0.9 --max-new-tokens 60 "Once upon a time"',
+      ),
+    )
+    .action(async (texts: string[], flags: TaskFlags & DecodingFlags, self: Command) => {
+      const isShown = texts.length > 0;
+      await runOnLines(
+        "text-generation",
+        texts,
+        flags,
+        self,
+        (pipe, chunk) => pipe(chunk, decodingOptions(flags)),
+        (text, results) => {
+          if (flags.json) {
+            const [first] = results;
+            return JSON.stringify({
+              text,
+              completions: results.map(({ generated_text }) => generated_text),
+              ...(first?.truncated && { truncated: true }),
+            });
+          }
+          return results
+            .map(({ generated_text }) => (isShown ? generated_text : onOneLine(generated_text)))
+            .join("\n");
+        },
+      );
+    });
+}

@@ -1,0 +1,43 @@
+import type { Command } from "commander";
+import { examples, given, threadsOption } from "../arguments.ts";
+import { interruptible } from "../stopping.ts";
+import { print } from "../text-files.ts";
+
+interface GenerateFlags {
+  inputs: string;
+  options?: string;
+  threads?: number;
+  json?: boolean;
+}
+
+export function defineGenerate(program: Command): void {
+  program
+    .command("generate")
+    .description("go on from token ids: the ids that a model writes after them")
+    .argument("<model>", "a model folder")
+    .requiredOption(
+      "--inputs <file>",
+      'JSON with nested lists: {"input_ids": [[5, 7]], "attention_mask": ...}',
+    )
+    .option("--options <file>", "JSON with Hugging Face's names, over the model's generation_config.json")
+    .addOption(threadsOption())
+    .option("--json", "print one JSON object: generated, and with beams sequences_scores")
+    .addHelpText(
+      "after",
+      examples(
+        "qkv generate models/gpt2 --inputs prompts.json --json",
+        "qkv generate models/opus-mt-en-de --inputs sources.json --options beams.json --json",
+      ),
+    )
+    .action(async (model: string, { inputs, options, threads, json }: GenerateFlags) => {
+      const { generateIds } = await import("../../node.ts");
+      const { readJsonFile } = await import("../../tasks/node/shipped.ts");
+      const ids = await readJsonFile(inputs);
+      const asked = options === undefined ? {} : await readJsonFile(options);
+      const result = await interruptible((until) =>
+        until(generateIds(model, ids, asked, given({ threads }))),
+      );
+      if (json) await print(`${JSON.stringify(result)}\n`);
+      else await print(result.generated.map((row) => `${row.join(" ")}\n`).join(""));
+    });
+}

@@ -1,0 +1,99 @@
+/** What the commands have in common that run a task on texts. */
+import type { Command } from "commander";
+import type { PipelineOf, PipelineTask, Truncation } from "../node.ts";
+import { given, threadsOption } from "./arguments.ts";
+import { interruptible } from "./stopping.ts";
+import { inputChunks, print } from "./text-files.ts";
+
+export interface TaskFlags {
+  model: string;
+  input?: string;
+  threads?: number;
+  json?: boolean;
+}
+
+/** The options of every such command; `text` says what its texts are. */
+export function addTaskOptions(command: Command, text: string): Command {
+  return command
+    .requiredOption("--model <folder>", "a model folder, as Hugging Face writes it")
+    .option("--input <file>", text)
+    .addOption(threadsOption())
+    .option("--json", "print JSON, one object a line");
+}
+
+export type Until = <Value>(value: Promise<Value>) => Promise<Value>;
+
+/** Opens a pipeline for some work, and ends its thread afterwards, also at Ctrl-C. */
+export async function withPipeline<Name extends PipelineTask>(
+  task: Name,
+  { model, threads }: TaskFlags,
+  onTruncated: (truncation: Truncation) => void,
+  work: (pipe: PipelineOf<Name>, until: Until) => Promise<void>,
+): Promise<void> {
+  const { pipeline } = await import("../node.ts");
+  await interruptible(async (until) => {
+    const pipe = await until(pipeline(task, model, { ...given({ threads }), onTruncated }));
+    try {
+      await work(pipe, until);
+    } finally {
+      await (pipe as { dispose(): Promise<void> }).dispose();
+      process.stdin.destroy();
+    }
+  });
+}
+
+/** Lines that are run at once; those of similar length among them are put together. */
+const linesPerChunk = 256;
+
+/**
+ * Runs a task on texts: the arguments, a file, or standard input, line by line, and prints the results in the same
+ * order as they come.
+ * @param format - the lines that a result is printed as, without the last line break
+ */
+export async function runOnLines<Name extends PipelineTask, Result>(
+  task: Name,
+  texts: readonly string[],
+  flags: TaskFlags,
+  self: Command,
+  run: (pipe: PipelineOf<Name>, chunk: string[]) => Promise<readonly Result[]>,
+  format: (text: string, result: Result) => string,
+): Promise<void> {
+  refuseTwoInputs(texts, flags, self);
+  let line = 0;
+  const onTruncated = (truncation: Truncation) =>
+    sayTruncated(`line ${line + truncation.index + 1}`, truncation);
+  const chunks = await inputChunks(texts, flags.input, linesPerChunk);
+  await withPipeline(task, flags, onTruncated, async (pipe, until) => {
+    for (;;) {
+      const { done, value: chunk } = await until(Promise.resolve(chunks.next()));
+      if (done) return;
+      const results = await until(run(pipe, chunk));
+      await until(print(results.map((result, index) => `${format(chunk[index]!, result)}\n`).join("")));
+      line += chunk.length;
+    }
+  });
+}
+
+export function refuseTwoInputs(texts: readonly string[], { input }: TaskFlags, self: Command): void {
+  if (texts.length > 0 && input !== undefined) {
+    self.error("error: texts stand in the arguments or in --input, not in both");
+  }
+}
+
+export function sayTruncated(what: string, { tokens, limit }: Truncation): void {
+  process.stderr.write(
+    `qkv: ${what} has ${tokens} tokens, and the model reads ${limit}; the others were left out\n`,
+  );
+}
+
+/** So that one result stays on one line, whatever a model writes. */
+export const onOneLine = (text: string): string => text.replace(/[\r\n]+/g, " ");
+
+/** A place in a text counted in code points, as JSON of the command line has it. */
+export function inCodePoints<Place extends { readonly start: number; readonly end: number }>(
+  text: string,
+  place: Place,
+): Place {
+  const count = (units: number) => [...text.slice(0, units)].length;
+  return { ...place, start: count(place.start), end: count(place.end) };
+}

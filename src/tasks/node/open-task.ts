@@ -1,0 +1,93 @@
+import { join } from "node:path";
+import type { DecodingOptions } from "../../generation/decoding-options.ts";
+import type { Head } from "../../models/family.ts";
+import type { Device } from "../../runtime/device.ts";
+import { QkvError } from "../../util/errors.ts";
+import { findTask } from "../table.ts";
+import { camelCaseKeys, checkText, type Task, type TaskControls, type TaskModel } from "../task.ts";
+import { TextToText } from "../text-to-text.ts";
+import type { Translation, Translator } from "../translator.ts";
+import { openModelFolder } from "./model-folder.ts";
+import { readJsonFile } from "./shipped.ts";
+import { openTranslator } from "./translation-folder.ts";
+
+/** Opens a model folder for a task. @throws QkvError for an unknown task, or a model that is none for it */
+export async function openTask(device: Device, name: string, folder: string): Promise<Task> {
+  const task = findTask(name);
+  if (name.startsWith("translation") && (await modelTypeOf(folder)) === "transformer") {
+    return translationTask(await openTranslator(folder, device));
+  }
+  return await task.open(device, await openTaskModel(device, folder, task.head), name);
+}
+
+async function modelTypeOf(folder: string): Promise<unknown> {
+  const config = await readJsonFile(join(folder, "config.json"));
+  return (config as { model_type?: unknown } | null)?.model_type;
+}
+
+/** A translator of our own kind as a task. */
+function translationTask(translator: Translator): Task {
+  return {
+    async run(inputs, options) {
+      const texts = inputs.map((input, index) => checkText("translation", input, index));
+      const given = camelCaseKeys("translation", options);
+      return (await translator.translate(texts, given)).map(({ hypotheses, truncated }) =>
+        hypotheses.map(({ text }) => ({ translation_text: text, ...(truncated && { truncated: true }) })),
+      );
+    },
+    dispose: () => translator.dispose(),
+  };
+}
+
+async function openTaskModel(device: Device, folder: string, head: Head): Promise<TaskModel> {
+  const { tokenizers, ...opened } = await openModelFolder(folder, { device, head, withoutPooler: true });
+  if (tokenizers === undefined) {
+    throw new QkvError(
+      "file",
+      `${folder}: tasks need a tokenizer; got a folder without one; add the model's tokenizer.json`,
+    );
+  }
+  return { ...opened, tokenizers };
+}
+
+/** What translates: a model of our own kind, or one of another family. */
+export interface TextTranslator {
+  translate(
+    texts: readonly string[],
+    options: Partial<DecodingOptions>,
+    controls: TaskControls,
+  ): Promise<Translation[]>;
+  dispose(): Promise<void>;
+}
+
+/** Opens a model folder that translates. An empty text stays empty, whatever the model. */
+export async function openAnyTranslator(device: Device, folder: string): Promise<TextTranslator> {
+  const type = await modelTypeOf(folder);
+  // Whatever is no model of a known kind is refused in the words of the kind that we train.
+  if (!["marian", "bart", "t5"].includes(String(type))) {
+    const translator = await openTranslator(folder, device);
+    return {
+      translate: (texts, options) => translator.translate(texts, options),
+      dispose: () => translator.dispose(),
+    };
+  }
+  const opened = await openTaskModel(device, folder, "sequence-to-sequence");
+  const writer = await TextToText.create(device, opened, "translation");
+  return {
+    translate: async (texts, options, controls) => {
+      const filled = [...texts.keys()].filter((index) => texts[index]!.trim() !== "");
+      const nothing = { text: "", score: 0 };
+      const results = texts.map((): Translation => ({ ...nothing, hypotheses: [nothing], truncated: false }));
+      const written = await writer.write(
+        filled.map((index) => texts[index]!),
+        options,
+        controls,
+      );
+      filled.forEach((index, place) => {
+        results[index] = { ...written[place]!.hypotheses[0]!, ...written[place]! };
+      });
+      return results;
+    },
+    dispose: () => writer.dispose(),
+  };
+}

@@ -1,0 +1,131 @@
+import { didYouMean, QkvError } from "../../util/errors.ts";
+import type { Features } from "../feature-extraction.ts";
+import { FeatureTensor, type Pipelines } from "../pipelines.ts";
+import { findTask, type PipelineName, type PipelineTask } from "../table.ts";
+import { camelCaseKeys, type Truncation } from "../task.ts";
+import { defaultModel, findModel } from "./shipped.ts";
+import { EngineWorker } from "./worker-client.ts";
+
+export interface PipelineOptions {
+  /** Threads of the engine. Default: one a core, at most eight. */
+  readonly threads?: number;
+  /**
+   * Hears of inputs that were longer than the model reads, so that a part of them was left out. Default: a warning of
+   * the process.
+   */
+  readonly onTruncated?: (truncation: Truncation) => void;
+}
+
+const pipelineOptions: readonly string[] = ["threads", "onTruncated"];
+
+/** The function that a task's name gives. */
+export type PipelineOf<Name extends PipelineName> = Name extends PipelineTask
+  ? Pipelines[Name]
+  : Pipelines["translation"];
+
+/**
+ * Opens a model for a task, in a thread of its own. The result is a function: it takes an input or a list of them and
+ * options, as Transformers.js' pipelines do. Its `dispose` ends the thread.
+ * @param task - such as "fill-mask" or "translation_en_to_de"
+ * @param model - a model folder, or for translation the name of a shipped model; only translation has a default
+ * @throws QkvError for an unknown task, or a model that is none for it
+ */
+export async function pipeline<Name extends PipelineName>(
+  task: Name,
+  model?: string,
+  options: PipelineOptions = {},
+): Promise<PipelineOf<Name>> {
+  findTask(task);
+  for (const name of Object.keys(options)) {
+    if (pipelineOptions.includes(name)) continue;
+    throw new QkvError(
+      "option",
+      `pipeline: unknown option "${name}"${didYouMean(name, pipelineOptions)}; there are ${pipelineOptions.join(", ")}`,
+    );
+  }
+  const { threads, onTruncated = warn(task) } = options;
+  const isTranslation = task.startsWith("translation");
+  if (model === undefined && !isTranslation) {
+    throw new QkvError("option", `pipeline: "${task}" needs a model; name a model folder`);
+  }
+  const folder = await findModel(model ?? defaultModel);
+  const worker = new EngineWorker(threads === undefined ? {} : { threads });
+  try {
+    await worker.call("openPipeline", { task, folder });
+  } catch (error) {
+    await worker.dispose();
+    throw error;
+  }
+  const run = (inputs: readonly unknown[], given: unknown) =>
+    worker.call("runPipeline", { inputs, options: given }, { onEvent: onTruncated });
+  const call = callOf(task, run);
+  return Object.assign(call, { dispose: () => worker.dispose() }) as unknown as PipelineOf<Name>;
+}
+
+type Run = (inputs: readonly unknown[], options: unknown) => Promise<unknown[]>;
+
+/** How a task's function looks from outside: what is a list there. */
+function callOf(task: string, run: Run): (...args: unknown[]) => Promise<unknown> {
+  switch (task) {
+    case "question-answering":
+      return async (question, context, options = {}) => {
+        const several = Array.isArray(question) || Array.isArray(context);
+        const results = await run(questionsOf(question, context), options);
+        const shaped = isOne(options) ? results.flat() : results;
+        return several ? shaped : shaped[0];
+      };
+    case "feature-extraction":
+      return async (texts, options = {}) => {
+        const rows = (await run(listOf(texts), options)) as Features[];
+        const { pooling = "none" } = options as { pooling?: string };
+        return FeatureTensor.stack(rows, pooling !== "none");
+      };
+    case "text-classification":
+      return async (texts, options = {}) => {
+        const results = await run(listOf(texts), options);
+        return !Array.isArray(texts) || isOne(options) ? results.flat() : results;
+      };
+    case "fill-mask":
+    case "token-classification":
+    case "text-generation":
+      return async (texts, options = {}) => {
+        const results = await run(listOf(texts), options);
+        return Array.isArray(texts) ? results : results[0];
+      };
+    default:
+      return async (texts, options = {}) => (await run(listOf(texts), options)).flat();
+  }
+}
+
+const listOf = (input: unknown): readonly unknown[] => (Array.isArray(input) ? input : [input]);
+
+const isOne = (options: unknown): boolean => (camelCaseKeys("pipeline", options).topK ?? 1) === 1;
+
+/** Questions and contexts side by side; one of either goes with all of the other. */
+function questionsOf(question: unknown, context: unknown): { question: unknown; context: unknown }[] {
+  const [questions, contexts] = [listOf(question), listOf(context)];
+  const count = Math.max(questions.length, contexts.length);
+  for (const [name, list] of [
+    ["questions", questions],
+    ["contexts", contexts],
+  ] as const) {
+    if (list.length === count || list.length === 1) continue;
+    throw new QkvError(
+      "data",
+      `question-answering: there must be as many ${name} as there are others, or one; got ${list.length} and ${count}`,
+    );
+  }
+  return Array.from({ length: count }, (_, index) => ({
+    question: questions[questions.length === 1 ? 0 : index],
+    context: contexts[contexts.length === 1 ? 0 : index],
+  }));
+}
+
+const warn =
+  (task: string) =>
+  ({ index, tokens, limit }: Truncation): void => {
+    process.emitWarning(
+      `input ${index + 1} has ${tokens} tokens and the model reads ${limit}; the others were left out`,
+      { code: "QKV_TRUNCATED", type: `qkv ${task}` },
+    );
+  };

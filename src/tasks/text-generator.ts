@@ -1,0 +1,80 @@
+import { CausalGenerator } from "../generation/causal-language.ts";
+import type { DecodingOptions } from "../generation/decoding-options.ts";
+import type { Hypothesis } from "../generation/search.ts";
+import { SequenceGenerator } from "../generation/sequence-to-sequence.ts";
+import type { Device } from "../runtime/device.ts";
+import { QkvError } from "../util/errors.ts";
+import { checkGoing, type TaskControls, type TaskModel, textOf } from "./task.ts";
+
+/** Tokens of one batch, padding included. */
+const tokensPerBatch = 1536;
+
+/** A model that writes, of either kind. */
+export class TextGenerator {
+  readonly #opened: TaskModel;
+  readonly #generator: CausalGenerator<object> | SequenceGenerator<object>;
+
+  private constructor(opened: TaskModel, generator: CausalGenerator<object> | SequenceGenerator<object>) {
+    this.#opened = opened;
+    this.#generator = generator;
+  }
+
+  /** @throws QkvError "config" where the model does not write in this way */
+  static async create(
+    device: Device,
+    opened: TaskModel,
+    kind: "causal" | "sequence-to-sequence",
+  ): Promise<TextGenerator> {
+    const { generation, architecture } = opened.model;
+    if (generation?.kind !== kind) {
+      const wanted = kind === "causal" ? "goes on from a text" : "reads one text and writes another";
+      throw new QkvError(
+        "config",
+        `${opened.folder}: must hold a model that ${wanted}; got ${architecture}; name another folder`,
+      );
+    }
+    // The registry's models have forgotten what their parameters are called.
+    type AnyModel = Parameters<typeof SequenceGenerator.create<object>>[1] &
+      Parameters<typeof CausalGenerator.create<object>>[1];
+    const model = generation as unknown as AnyModel;
+    const generator =
+      kind === "causal"
+        ? await CausalGenerator.create(device, model, opened.weights)
+        : await SequenceGenerator.create(device, model, opened.weights);
+    return new TextGenerator(opened, generator);
+  }
+
+  /** What follows each prompt or source, in their order; those of similar length are generated together. */
+  async generate(
+    rows: readonly (readonly number[])[],
+    decoding: Partial<DecodingOptions>,
+    controls: TaskControls,
+  ): Promise<Hypothesis[][]> {
+    const order = [...rows.keys()].sort((left, right) => rows[left]!.length - rows[right]!.length);
+    const results = new Array<Hypothesis[]>(rows.length);
+    for (let start = 0; start < order.length; ) {
+      checkGoing("generation", controls);
+      let end = start + 1;
+      while (end < order.length && (end + 1 - start) * rows[order[end]!]!.length <= tokensPerBatch) end++;
+      const batch = order.slice(start, end);
+      const found = await this.#generator.generate(
+        batch.map((index) => rows[index]!),
+        decoding,
+        this.#opened.parameters,
+        {
+          signal: controls.signal,
+          decodeText: (tokens) => textOf(this.#opened.tokenizers.target, tokens, false),
+        },
+      );
+      batch.forEach((index, place) => {
+        results[index] = found[place]!;
+      });
+      start = end;
+    }
+    return results;
+  }
+
+  async dispose(): Promise<void> {
+    await this.#generator.dispose();
+  }
+}

@@ -1,0 +1,81 @@
+/** Commands that take token ids, for models of every family. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { expectClose, readGolden } from "../golden/compare.ts";
+import { inputsOf, readFamilyGolden } from "../golden/family-goldens.ts";
+import type { GenerationRun } from "../golden/generation-runs.ts";
+import { hasShared, needsShared, readSharedJson, sharedPath } from "../shared.ts";
+import { makeFolder, output, qkv } from "./qkv.ts";
+import { readFloat32Values } from "./safetensors.ts";
+
+const folder = makeFolder();
+const write = (name: string, value: unknown): string => {
+  const path = join(folder, name);
+  writeFileSync(path, JSON.stringify(value));
+  return path;
+};
+
+describe.skipIf(!hasShared)(`qkv generate${needsShared}`, () => {
+  test.each(["gpt2/lm", "marian"])("%s: ids in, ids out", async (name) => {
+    const { generate } = readSharedJson<{ generate: GenerationRun[] }>(`goldens/${name}/golden.json`);
+    const ofBeams = generate.find((run) => run.sequences_scores !== undefined)!;
+    for (const { inputs, kwargs, generated, sequences_scores } of [generate[0]!, ofBeams]) {
+      const files = ["--inputs", write("inputs.json", inputs), "--options", write("options.json", kwargs)];
+      const stdout = await output(["generate", sharedPath(`goldens/${name}`), ...files, "--json"]);
+      const got = JSON.parse(stdout) as typeof ofBeams;
+      expect(got.generated).toEqual(generated);
+      expect(Object.hasOwn(got, "sequences_scores")).toBe(sequences_scores !== undefined);
+      if (sequences_scores !== undefined) {
+        expectClose(name, got.sequences_scores!, sequences_scores, { absolute: 2e-4 });
+      }
+    }
+  });
+
+  test("refuses what it cannot do", async () => {
+    const model = sharedPath("goldens/gpt2/lm");
+    const inputs = write("inputs.json", { input_ids: [[1, 2]] });
+    const wrongOption = write("options.json", { num_beems: 2 });
+    const unknown = await qkv(["generate", model, "--inputs", inputs, "--options", wrongOption]);
+    expect(unknown).toMatchObject({ code: 2, stdout: "" });
+    expect(unknown.stderr).toContain('did you mean "num_beams"');
+    const ragged = write("ragged.json", { input_ids: [[1, 2], [3]] });
+    expect(await qkv(["generate", model, "--inputs", ragged])).toMatchObject({ code: 2, stdout: "" });
+    const noModel = await qkv(["generate", sharedPath("goldens/bert/base"), "--inputs", inputs]);
+    expect(noModel).toMatchObject({ code: 2 });
+    expect(noModel.stderr).toContain("does not generate text");
+  });
+});
+
+describe.skipIf(!hasShared)(`qkv trace --inputs${needsShared}`, () => {
+  test.each(["bert/maskedlm", "bart/plain"])("%s: every value under its names", async (name) => {
+    const golden = readFamilyGolden(name);
+    const forward = golden.forward[0]!;
+    const out = join(folder, "values.safetensors");
+    const inputs = write("inputs.json", inputsOf(golden, forward));
+    await output(["trace", sharedPath(`goldens/${name}`), "--inputs", inputs, "--out", out]);
+    const got = readFloat32Values(readFileSync(out));
+    const expected = readGolden(`goldens/${name}/golden.safetensors`);
+    const listed = Object.entries(forward.outputs).flatMap(([key, entry]) =>
+      [entry].flat().map((one, index) => [Array.isArray(entry) ? `${key}.${index}` : key, one] as const),
+    );
+    for (const [key, { tensor }] of listed) {
+      const value = got.get(key)!;
+      const wanted = expected.get(tensor)!;
+      expect(value.shape, key).toEqual(wanted.shape);
+      const { atol, rtol } = golden.tolerance;
+      expectClose(key, value.data, wanted.data, { absolute: atol, relative: rtol });
+    }
+    expect([...got.keys()].some((address) => address.includes("selfAttention.weights"))).toBe(true);
+  });
+
+  test("either --text or --inputs", async () => {
+    const model = sharedPath("goldens/bert/base");
+    const inputs = write("inputs.json", { input_ids: [[5, 7]] });
+    expect(await qkv(["trace", model])).toMatchObject({ code: 2, stdout: "" });
+    expect(await qkv(["trace", model, "--text", "a", "--inputs", inputs])).toMatchObject({ code: 2 });
+    expect(await qkv(["trace", model, "--inputs", inputs, "--svg", "a.svg"])).toMatchObject({ code: 2 });
+    const { code, stderr } = await qkv(["trace", model, "--inputs", inputs, "--address", "logitz"]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("no value has the address")]);
+  });
+});
