@@ -19,7 +19,7 @@ export function decodingOfModel(
 ): Partial<DecodingOptions> {
   const hasFile = Object.keys(generationConfig).length > 0;
   const file = hasFile ? generationConfig : generationOptionsOfModelConfig(config);
-  const where = `${folder}: ${hasFile ? "generation_config.json" : "config.json"}`;
+  const where = `${folder}/${hasFile ? "generation_config.json" : "config.json"}`;
   const ofModel = readGenerationOptions(
     { ...file, ...generationOptionsOfModelConfig(ofTask) },
     { where, unknownKeys: "ignore" },

@@ -103,7 +103,7 @@ export class ForwardPass<Name extends OutputName> {
     if (model.inputs.tokenTypeIds !== undefined && (model.inputs.tokenTypeIds.below ?? 0) > 1) {
       given.tokenTypeIds = padded(({ typeIds }) => typeIds, 0);
     }
-    const values = await this.#program.run(completeInputs(model, given) as never, parameters);
+    const values = await this.#program.run(completeInputs(model, given), parameters);
     const read = new Map<Name, { data: Float32Array; shape: readonly number[] }>();
     for (const name of this.#wanted.keys()) {
       const array = values.get(name)!;

@@ -1,18 +1,13 @@
-import { join } from "node:path";
 import { CausalGenerator } from "../../generation/causal-language.ts";
 import type { GenerationControls } from "../../generation/decode.ts";
 import type { DecodingOptions } from "../../generation/decoding-options.ts";
-import {
-  completeGenerationOptions,
-  generationOptionsOfModelConfig,
-  readGenerationOptions,
-} from "../../generation/generation-config.ts";
 import type { Hypothesis } from "../../generation/search.ts";
 import { SequenceGenerator } from "../../generation/sequence-to-sequence.ts";
 import type { HostInput, InputSpecs, Model } from "../../models/family.ts";
 import { inputsFromJson } from "../../models/inputs.ts";
 import type { Device } from "../../runtime/device.ts";
 import { QkvError } from "../../util/errors.ts";
+import { decodingOfModel } from "../decoding-of-model.ts";
 import { type JsonObject, type ModelFolder, openModelFolder } from "./model-folder.ts";
 
 /** What `generateFromIds` gives, spelled as in files. */
@@ -82,17 +77,14 @@ function resultOf(hypotheses: readonly Hypothesis[], withScores: boolean): Gener
 
 /** All options of a call, and the padding that it tells of. */
 function decodingOf(
-  { folder, config, generationConfig }: ModelFolder,
+  opened: ModelFolder,
   options: unknown,
 ): { decoding: Partial<DecodingOptions>; padTokenId: number | undefined } {
-  const hasFile = Object.keys(generationConfig).length > 0;
-  const file = hasFile ? generationConfig : generationOptionsOfModelConfig(config);
-  const where = join(folder, hasFile ? "generation_config.json" : "config.json");
-  const ofModel = readGenerationOptions(file, { where, unknownKeys: "ignore" });
-  const given = readGenerationOptions(options, { where: "options", unknownKeys: "refuse" });
+  const decoding = decodingOfModel(opened, options);
   const padding = (json: unknown) => (json as JsonObject).pad_token_id as number | undefined;
+  const { config, generationConfig } = opened;
   return {
-    decoding: completeGenerationOptions(ofModel, given),
+    decoding,
     padTokenId: padding(options) ?? padding(generationConfig) ?? padding(config) ?? undefined,
   };
 }

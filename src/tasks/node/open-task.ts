@@ -67,7 +67,7 @@ export async function openAnyTranslator(device: Device, folder: string): Promise
   if (!["marian", "bart", "t5"].includes(String(type))) {
     const translator = await openTranslator(folder, device);
     return {
-      translate: (texts, options) => translator.translate(texts, options),
+      translate: (texts, options, controls) => translator.translate(texts, options, undefined, controls),
       dispose: () => translator.dispose(),
     };
   }

@@ -99,7 +99,11 @@ function callOf(task: string, run: Run): (...args: unknown[]) => Promise<unknown
 
 const listOf = (input: unknown): readonly unknown[] => (Array.isArray(input) ? input : [input]);
 
-const isOne = (options: unknown): boolean => (camelCaseKeys("pipeline", options).topK ?? 1) === 1;
+/** Whether one result is wanted of each input; null would be all. */
+const isOne = (options: unknown): boolean => {
+  const { topK = 1 } = camelCaseKeys("pipeline", options);
+  return topK === 1;
+};
 
 /** Questions and contexts side by side; one of either goes with all of the other. */
 function questionsOf(question: unknown, context: unknown): { question: unknown; context: unknown }[] {
