@@ -29,6 +29,11 @@ export interface CpuDeviceOptions {
   readonly threads: number;
   /** Whether threads that wait keep their core busy; faster on a machine that has nothing else to do. */
   readonly spinning?: boolean;
+  /**
+   * Whether the engine lays fixed parameters out anew when a program is compiled: faster to run, but a copy in memory
+   * of weights that could stay in their file. Default true.
+   */
+  readonly prepacking?: boolean;
   /** Further session options, e.g. for profiling. */
   readonly session?: OnnxRuntime.InferenceSession.SessionOptions;
 }
@@ -105,6 +110,7 @@ export function createCpuDevice(engine: Engine, options: CpuDeviceOptions): Devi
       const session: Record<string, unknown> = {};
       if (folder !== undefined) session.model_external_initializers_file_folder_path = folder;
       if (options.spinning === false) session.intra_op = { allow_spinning: "0" };
+      if (options.prepacking === false) session.disable_prepacking = "1";
       const created = await createSession(engine, lowered, { ...sessionOptions, extra: { session } });
       const program = new CpuProgram(engine, kernels, lowered, created, () => programs.delete(program));
       programs.add(program);
