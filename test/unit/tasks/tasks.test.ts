@@ -11,7 +11,7 @@ import { type Truncation, textOf } from "../../../src/tasks/task.ts";
 import type { Classification } from "../../../src/tasks/text-classification.ts";
 import type { TaggedEntity, TaggedToken } from "../../../src/tasks/token-classification.ts";
 import { runForward } from "../../golden/family-goldens.ts";
-import { hasShared, needsShared } from "../../shared.ts";
+import { hasShared, needsShared, sharedPath } from "../../shared.ts";
 import { makeModelFolder, pairEncoding, wordPiece } from "./task-folders.ts";
 
 const long = Array.from({ length: 40 }, () => "the cat sees two red trees").join(" ");
@@ -246,7 +246,8 @@ describe.skipIf(!hasShared)(`tasks${needsShared}`, () => {
     await expect(run("fill-masks", folder, [])).rejects.toThrow('did you mean "fill-mask"');
     await expect(run("question-answering", folder, [])).rejects.toMatchObject({ code: "weights" });
     await expect(run("text-generation", folder, [])).rejects.toMatchObject({ code: "config" });
-    const { sharedPath } = await import("../../shared.ts");
+    const other = sharedPath("weights/tiny-random-gpt2");
+    await expect(run("text-generation", other, ["hello"])).rejects.toThrow("do not belong together");
     await expect(run("fill-mask", sharedPath("goldens/bert/maskedlm"), [])).rejects.toThrow(
       "need a tokenizer",
     );
