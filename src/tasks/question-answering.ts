@@ -49,7 +49,7 @@ export const questionAnswering: TaskDefinition = {
         );
       }
       const stride = Math.min(docStride ?? 128, Math.floor(room / 2));
-      const truncation = { maxLength: limit, strategy: "only_second" as const, stride };
+      const truncation = { maxLength: limit, strategy: "only_second", stride, side: "right" } as const;
       const encoding = source.encode(question, { pair: context, truncation });
       return [encoding, ...encoding.overflowing];
     };

@@ -50,6 +50,7 @@ export class TextGenerator {
     decoding: Partial<DecodingOptions>,
     controls: TaskControls,
   ): Promise<Hypothesis[][]> {
+    checkIds(rows, this.#opened);
     const order = [...rows.keys()].sort((left, right) => rows[left]!.length - rows[right]!.length);
     const results = new Array<Hypothesis[]>(rows.length);
     for (let start = 0; start < order.length; ) {
@@ -77,4 +78,16 @@ export class TextGenerator {
   async dispose(): Promise<void> {
     await this.#generator.dispose();
   }
+}
+
+/** A tokenizer of another model gives ids that this one does not have. */
+function checkIds(rows: readonly (readonly number[])[], { folder, model, tokenizers }: TaskModel): void {
+  const { vocabSize } = model.config;
+  const wrong = rows.flatMap((row) => row.filter((id) => id >= vocabSize))[0];
+  if (wrong === undefined) return;
+  throw new QkvError(
+    "weights",
+    `${folder}: the tokenizer has ${tokenizers.source.vocabSize} tokens, the model ${vocabSize}; got the id ` +
+      `${wrong}; they do not belong together`,
+  );
 }

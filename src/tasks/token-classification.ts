@@ -62,7 +62,7 @@ export const tokenClassification: TaskDefinition = {
           if (limit <= added) {
             throw new QkvError("config", `${where}: a model for ${limit} tokens has no room for a text`);
           }
-          const encoding = source.encode(text, { truncation: { maxLength: limit, stride } });
+          const encoding = source.encode(text, { truncation: { maxLength: limit, stride, side: "right" } });
           return [encoding, ...encoding.overflowing];
         });
         const flat = windows.flat();
