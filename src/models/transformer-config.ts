@@ -39,18 +39,8 @@ const count = z.int().positive();
 const rate = z.number().min(0).lt(1);
 const tokenId = z.int().nonnegative();
 
-/** How the configuration is spelled in config.json: Hugging Face's words where they have one. */
-const fileSchema = z.strictObject({
-  model_type: z.literal("transformer"),
-  architectures: z.array(z.string()).optional(),
-  vocab_size: count,
-  decoder_vocab_size: count.optional(),
-  d_model: count,
-  num_attention_heads: count,
-  ffn_dim: count,
-  encoder_layers: z.int().nonnegative(),
-  decoder_layers: count,
-  max_position_embeddings: count,
+/** The choices besides the sizes, with their defaults; recipes have the same. */
+export const transformerChoices = {
   position_embedding_type: z.enum(["sinusoidal", "learned"]).default("sinusoidal"),
   activation_function: z.enum(["relu", "gelu"]).default("relu"),
   normalize_before: z.boolean().default(false),
@@ -63,6 +53,21 @@ const fileSchema = z.strictObject({
   dropout: rate.default(0.1),
   attention_dropout: rate.default(0),
   activation_dropout: rate.default(0),
+};
+
+/** How the configuration is spelled in config.json: Hugging Face's words where they have one. */
+const fileSchema = z.strictObject({
+  model_type: z.literal("transformer"),
+  architectures: z.array(z.string()).optional(),
+  vocab_size: count,
+  decoder_vocab_size: count.optional(),
+  d_model: count,
+  num_attention_heads: count,
+  ffn_dim: count,
+  encoder_layers: z.int().nonnegative(),
+  decoder_layers: count,
+  max_position_embeddings: count,
+  ...transformerChoices,
   pad_token_id: tokenId,
   bos_token_id: tokenId,
   eos_token_id: tokenId,

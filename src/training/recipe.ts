@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { generatedCorpusNames } from "../data/generated-corpora.ts";
+import { transformerChoices } from "../models/transformer-config.ts";
 import { didYouMean, QkvError } from "../util/errors.ts";
 import { scheduleNames } from "./schedules.ts";
 
@@ -42,18 +43,7 @@ const modelSchema = z.strictObject({
   encoder_layers: count.default(3),
   decoder_layers: count.default(3),
   max_position_embeddings: count.default(512),
-  position_embedding_type: z.enum(["sinusoidal", "learned"]).default("sinusoidal"),
-  activation_function: z.enum(["relu", "gelu"]).default("relu"),
-  normalize_before: z.boolean().default(false),
-  final_layer_norm: z.boolean().optional(),
-  layernorm_embedding: z.boolean().default(false),
-  layer_norm_eps: z.number().positive().default(1e-5),
-  scale_embedding: z.boolean().default(true),
-  share_embeddings: z.enum(["none", "target-output", "all"]).default("all"),
-  output_bias: z.boolean().default(false),
-  dropout: rate.default(0.1),
-  attention_dropout: rate.default(0),
-  activation_dropout: rate.default(0),
+  ...transformerChoices,
 });
 
 const trainingSchema = z.strictObject({
