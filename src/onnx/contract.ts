@@ -1,6 +1,6 @@
-import type { Dim, Size } from "../graph/dims.ts";
+import { type Dim, productOfSizes, type Size } from "../graph/dims.ts";
 import type { GraphNode, Tensor } from "../graph/tensor.ts";
-import { type Emitter, flat } from "./emitter.ts";
+import type { Emitter } from "./emitter.ts";
 
 /** How a contraction's axes fall into the parts of a (batched) matrix product. */
 export interface ContractPlan {
@@ -37,20 +37,28 @@ function asMatrix(
   const straight = names([...batch, ...rows, ...columns]) === own;
   if (straight) {
     return {
-      name: emitter.as(tensor, [...sizes(batch), flat(sizes(rows)), flat(sizes(columns))]),
+      name: emitter.as(tensor, [
+        ...sizes(batch),
+        productOfSizes(sizes(rows)),
+        productOfSizes(sizes(columns)),
+      ]),
       transposed: false,
     };
   }
   if (names([...batch, ...columns, ...rows]) === own) {
     return {
-      name: emitter.as(tensor, [...sizes(batch), flat(sizes(columns)), flat(sizes(rows))]),
+      name: emitter.as(tensor, [
+        ...sizes(batch),
+        productOfSizes(sizes(columns)),
+        productOfSizes(sizes(rows)),
+      ]),
       transposed: true,
     };
   }
   const order = [...batch, ...rows, ...columns];
   const perm = order.map((axis) => tensor.dims.findIndex((other) => other.name === axis.name));
   const moved = emitter.node("Transpose", [emitter.value(tensor)], { perm });
-  const shape = [...sizes(batch), flat(sizes(rows)), flat(sizes(columns))];
+  const shape = [...sizes(batch), productOfSizes(sizes(rows)), productOfSizes(sizes(columns))];
   const name = shape.length === order.length ? moved : emitter.node("Reshape", [moved, emitter.shape(shape)]);
   return { name, transposed: false };
 }
@@ -68,13 +76,13 @@ export function emitContract(
   const { batch, over, leftFree, rightFree } = plan;
   const a = asMatrix(emitter, left, batch, leftFree, over);
   const b = asMatrix(emitter, right, batch, over, rightFree);
-  const shape = [...sizes(batch), flat(sizes(leftFree)), flat(sizes(rightFree))];
+  const shape = [...sizes(batch), productOfSizes(sizes(leftFree)), productOfSizes(sizes(rightFree))];
   const transposition = { transA: a.transposed ? 1 : 0, transB: b.transposed ? 1 : 0 };
 
   let name: string;
   if (batch.length === 0) {
     const inputs = [a.name, b.name];
-    if (addend !== undefined) inputs.push(emitter.as(addend, [flat(sizes(addend.dims))]));
+    if (addend !== undefined) inputs.push(emitter.as(addend, [productOfSizes(sizes(addend.dims))]));
     name = emitter.node("Gemm", inputs, { ...transposition, alpha: { float: scale } });
   } else if (a.transposed || b.transposed || scale !== 1) {
     name = emitter.node(

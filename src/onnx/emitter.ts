@@ -1,4 +1,4 @@
-import { productOfSizes, type Size, termsOfSize } from "../graph/dims.ts";
+import { type Size, termsOfSize } from "../graph/dims.ts";
 import type { DType, GraphNode, Tensor } from "../graph/tensor.ts";
 import { QkvError } from "../util/errors.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxInitializer, OnnxNode, OnnxType } from "./proto.ts";
@@ -235,6 +235,3 @@ export class Emitter {
       .reduce((a, b) => this.node("Add", [a, b]));
   }
 }
-
-/** The product of sizes, as one size. */
-export const flat = (sizes: readonly Size[]): Size => productOfSizes(sizes);

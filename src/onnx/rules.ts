@@ -1,8 +1,8 @@
-import type { Size } from "../graph/dims.ts";
+import { productOfSizes, type Size } from "../graph/dims.ts";
 import type { OperatorName } from "../graph/operators.ts";
 import type { DType, GraphNode, Tensor } from "../graph/tensor.ts";
 import { emitContract, planContract } from "./contract.ts";
-import { type Emitter, flat } from "./emitter.ts";
+import type { Emitter } from "./emitter.ts";
 import { emitGeluGradient } from "./gradients.ts";
 import { onnxTypes } from "./proto.ts";
 import { emitVocabularyLoss } from "./vocabulary-loss.ts";
@@ -122,8 +122,8 @@ export const cpuRules = {
       return reduce("ReduceSum")(emitter, node);
     }
     // The sum of all rows, as for every bias: a product with ones is faster, above all on several threads.
-    const count = flat(rows.map((axis) => axis.size));
-    const width = flat(sizesOf(x).slice(rows.length));
+    const count = productOfSizes(rows.map((axis) => axis.size));
+    const width = productOfSizes(sizesOf(x).slice(rows.length));
     const total = emitter.node("MatMul", [emitter.ones(count), emitter.as(x, [count, width])]);
     emitter.place(output(node), total, [1, width]);
   },
@@ -185,7 +185,7 @@ export const cpuRules = {
   scatterRows: (emitter, node) => {
     const [ids, rows] = node.inputs as [Tensor, Tensor];
     const [count, width = 1] = sizesOf(output(node)) as [number, number?];
-    const idCount = flat(sizesOf(ids));
+    const idCount = productOfSizes(sizesOf(ids));
     const id = emitter.as(ids, [idCount]);
     const below = emitter.node("Less", [id, emitter.constant("int32", [count])]);
     const inside = emitter.node("And", [
