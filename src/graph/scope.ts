@@ -33,7 +33,7 @@ export function joinAddress(...parts: (string | number)[]): string {
   return parts.filter((part) => part !== "").join(".");
 }
 
-/** Builds something and collects the addresses that were given meanwhile. */
+/** Builds something and collects the addresses that were given meanwhile; who collects around it gets them too. */
 export function recordAddresses<Result>(build: () => Result): {
   result: Result;
   addresses: Map<string, Tensor>;
@@ -45,5 +45,6 @@ export function recordAddresses<Result>(build: () => Result): {
     return { result: build(), addresses };
   } finally {
     recording = outer;
+    for (const [address, tensor] of addresses) outer?.set(address, tensor);
   }
 }

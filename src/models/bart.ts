@@ -22,6 +22,7 @@ import {
   type Model,
 } from "./family.ts";
 import type { Generation } from "./generative.ts";
+import { bartTokenizer } from "./new-tokenizer.ts";
 
 /** The keys of config.json that BART and Marian share, as Hugging Face spells them. */
 export const bartConfigKeys = {
@@ -197,6 +198,7 @@ function bartGeneration(
 
 export const bart: Family = {
   modelType: "bart",
+  newTokenizer: bartTokenizer,
   architectures: { BartModel: "base", BartForConditionalGeneration: "sequence-to-sequence" },
   createModel: (json, head, _options, where) =>
     bartModel(bart, head, readBartConfig(json, where), { fromSource: true }),

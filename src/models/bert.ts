@@ -38,6 +38,7 @@ import {
   type ModelOptions,
 } from "./family.ts";
 import { textInputs } from "./inputs.ts";
+import { bertTokenizer } from "./new-tokenizer.ts";
 
 /** The sizes and choices of a BERT. */
 export interface BertConfig extends EncoderHeadsConfig {
@@ -230,6 +231,7 @@ const bertNames: CheckpointNames = {
 
 export const bert: Family = {
   modelType: "bert",
+  newTokenizer: bertTokenizer,
   architectures: {
     BertModel: "base",
     BertForMaskedLM: "masked-lm",

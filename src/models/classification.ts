@@ -75,5 +75,10 @@ export function answerLoss(
   if (startPositions === undefined || endPositions === undefined) return undefined;
   const start = placeCrossEntropy(startLogits, startPositions);
   const end = placeCrossEntropy(endLogits, endPositions);
-  return { mean: multiply(add(start.mean, end.mean), 0.5) };
+  return {
+    mean: multiply(add(start.mean, end.mean), 0.5),
+    // Divided by the number of texts this is the mean, where every answer has both its ends in its text.
+    sum: multiply(add(start.sum, end.sum), 0.5),
+    count: start.count,
+  };
 }

@@ -39,6 +39,7 @@ import {
   type ModelOptions,
 } from "./family.ts";
 import { textInputs } from "./inputs.ts";
+import { bertTokenizer } from "./new-tokenizer.ts";
 
 /** The sizes and choices of a DistilBERT. */
 export interface DistilbertConfig extends EncoderHeadsConfig {
@@ -188,6 +189,7 @@ const distilbertNames: CheckpointNames = {
 
 export const distilbert: Family = {
   modelType: "distilbert",
+  newTokenizer: bertTokenizer,
   architectures: {
     DistilBertModel: "base",
     DistilBertForMaskedLM: "masked-lm",

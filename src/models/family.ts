@@ -3,6 +3,7 @@ import type { Tensor } from "../graph/tensor.ts";
 import type { MapLeaves } from "../nn/parameters.ts";
 import type { CheckpointNames } from "../weights/checkpoint-names.ts";
 import type { Generation } from "./generative.ts";
+import type { NewTokenizer } from "./new-tokenizer.ts";
 
 /** What a model gives beyond its hidden states. */
 export type Head =
@@ -141,6 +142,8 @@ export interface Family {
   readonly modelType: string;
   /** The models it has, under the names that `architectures` of config.json gives them. */
   readonly architectures: Readonly<Record<string, Head>>;
+  /** What the tokenizer of a new model is like. */
+  readonly newTokenizer: NewTokenizer;
   /**
    * @param json - the contents of config.json
    * @param where - the file, for messages

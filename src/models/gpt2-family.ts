@@ -8,6 +8,7 @@ import { architectureOf, type Family, type HostInput, layerAddresses, type Model
 import { type Gpt2, gpt2Generation, gpt2Graph, gpt2Parameters } from "./gpt2.ts";
 import { parseGpt2Config } from "./gpt2-config.ts";
 import { filledLike, textInputs } from "./inputs.ts";
+import { gpt2Tokenizer } from "./new-tokenizer.ts";
 
 const base = "transformer.";
 const layer = `${base}h.{layer}`;
@@ -43,6 +44,7 @@ function nextLabels({ data, shape }: HostInput): HostInput {
 
 export const gpt2: Family = {
   modelType: "gpt2",
+  newTokenizer: gpt2Tokenizer,
   architectures: { GPT2Model: "base", GPT2LMHeadModel: "causal-lm" },
   createModel(json, head, _options, where): Model<Gpt2<ParameterSpec>> {
     const config = parseGpt2Config(json, where);

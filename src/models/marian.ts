@@ -4,6 +4,7 @@ import { bartConfigKeys, bartModel, readSharedConfig } from "./bart.ts";
 import type { BartConfig } from "./bart-graph.ts";
 import { readConfig, tokenId } from "./config-file.ts";
 import type { Family } from "./family.ts";
+import { marianTokenizer } from "./new-tokenizer.ts";
 
 const marianConfigSchema = z.object({
   ...bartConfigKeys,
@@ -43,6 +44,7 @@ function readMarianConfig(json: unknown, where: string): BartConfig {
  */
 export const marian: Family = {
   modelType: "marian",
+  newTokenizer: marianTokenizer,
   architectures: { MarianModel: "base", MarianMTModel: "sequence-to-sequence" },
   createModel: (json, head, _options, where) =>
     bartModel(marian, head, readMarianConfig(json, where), { fromSource: false }),

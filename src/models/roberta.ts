@@ -34,6 +34,7 @@ import {
   type ModelOptions,
 } from "./family.ts";
 import { filledLike, textInputs } from "./inputs.ts";
+import { robertaTokenizer } from "./new-tokenizer.ts";
 
 /**
  * BERT's network as "RoBERTa: A Robustly Optimized BERT Pretraining Approach" (Liu et al., 2019) has it: positions
@@ -122,6 +123,7 @@ const robertaNames: CheckpointNames = {
 
 export const roberta: Family = {
   modelType: "roberta",
+  newTokenizer: robertaTokenizer,
   architectures: {
     RobertaModel: "base",
     RobertaForMaskedLM: "masked-lm",

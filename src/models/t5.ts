@@ -16,6 +16,7 @@ import {
   type Model,
 } from "./family.ts";
 import type { Generation } from "./generative.ts";
+import { t5Tokenizer } from "./new-tokenizer.ts";
 import { type T5, type T5Config, t5Graph, t5Parameters } from "./t5-graph.ts";
 
 /** The feed-forward network as config.json spells it: an activation, maybe after "gated-". */
@@ -165,6 +166,7 @@ function t5Generation(config: T5Config, parameters: T5<ParameterSpec>): Generati
 
 export const t5: Family = {
   modelType: "t5",
+  newTokenizer: t5Tokenizer,
   architectures: { T5Model: "base", T5ForConditionalGeneration: "sequence-to-sequence" },
   createModel(json: unknown, head: Head, _options, where: string): Model<T5<ParameterSpec>> {
     const config = readT5Config(json, where);

@@ -13,6 +13,7 @@ import {
   range,
   relu,
   scalar,
+  sqrt,
   subtract,
   sum,
   vocabularyLoss,
@@ -63,8 +64,7 @@ export function classCrossEntropy(
 export function placeCrossEntropy(scores: Tensor, places: Tensor): MeanLoss {
   const sequence = scores.dims[1]!;
   const isPlace = cast(equal(expand(range(sequence), scores.dims), places), "float32");
-  // Any number near the largest keeps exp within range; a whole one, since no gradient flows through it.
-  const highest = cast(cast(max(scores, [sequence.name]), "int32"), "float32");
+  const highest = wholeNumberNearMax(scores, sequence.name);
   const logSum = add(log(sum(exp(subtract(scores, highest)), [sequence.name])), highest);
   const total = sumOfAll(multiply(isPlace, subtract(logSum, scores)));
   return meanOf(total, sumOfAll(isPlace));
@@ -92,4 +92,49 @@ export function squaredError(scores: Tensor, targets: Tensor): MeanLoss {
 /** How many elements a value has. */
 function sizeOf(x: Tensor): Tensor {
   return sumOfAll(expand(scalar(1), x.dims));
+}
+
+/**
+ * How far probabilities are from those of a teacher, summed over rows that count:
+ * T² · Σ p · (log p - log q), where p = softmax(teacher / T) and q = softmax(scores / T).
+ * @param scores - [..., axis] @param teacher - the same; no gradient flows into it
+ * @param weights - [...]: 1 where a row counts, 0 where not
+ * Source: Hinton, Vinyals and Dean, 2015, 2.
+ */
+export function distillationLoss(
+  scores: Tensor,
+  teacher: Tensor,
+  axis: string,
+  temperature: number,
+  weights: Tensor,
+): MeanLoss {
+  const soft = (x: Tensor) => logSoftmax(multiply(x, 1 / temperature), axis);
+  const wanted = soft(teacher);
+  const perRow = sum(multiply(exp(wanted), subtract(wanted, soft(scores))), [axis]);
+  return meanOf(multiply(sumOfAll(multiply(perRow, weights)), temperature ** 2), sumOfAll(weights));
+}
+
+/**
+ * 1 - cosine of two vectors, summed over rows that count.
+ * @param x - [..., axis] @param target - the same @param weights - [...]: 1 where a row counts, 0 where not
+ */
+export function cosineLoss(x: Tensor, target: Tensor, axis: string, weights: Tensor): MeanLoss {
+  const cosine = sum(multiply(unitVectors(x, axis), unitVectors(target, axis)), [axis]);
+  return meanOf(sumOfAll(multiply(subtract(1, cosine), weights)), sumOfAll(weights));
+}
+
+/** Vectors along an axis, brought to length 1. */
+export function unitVectors(x: Tensor, axis: string): Tensor {
+  return divide(x, sqrt(add(sum(multiply(x, x), [axis]), 1e-12)));
+}
+
+/** log(softmax(x)) along an axis. */
+function logSoftmax(x: Tensor, axis: string): Tensor {
+  const centred = subtract(x, wholeNumberNearMax(x, axis));
+  return subtract(centred, log(sum(exp(centred), [axis])));
+}
+
+/** Any number near the largest keeps exp within range; a whole one, since no gradient flows through it. */
+function wholeNumberNearMax(x: Tensor, axis: string): Tensor {
+  return cast(cast(max(x, [axis]), "int32"), "float32");
 }

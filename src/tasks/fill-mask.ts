@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { QkvError } from "../util/errors.ts";
 import { ForwardPass } from "./forward-pass.ts";
+import { maskTokenOf } from "./mask-token.ts";
 import { largestPlaces, softmax } from "./probabilities.ts";
 import { checkText, encodeWithin, readTaskOptions, type TaskDefinition, textOf } from "./task.ts";
 
@@ -26,7 +26,7 @@ export const fillMask: TaskDefinition = {
   head: "masked-lm",
   async open(device, opened) {
     const tokenizer = opened.tokenizers.source;
-    const mask = maskOf(tokenizer, opened.folder);
+    const mask = maskTokenOf(tokenizer, opened.folder);
     const pass = await ForwardPass.create(device, opened, ["logits"]);
     return {
       async run(inputs, options, controls) {
@@ -64,14 +64,6 @@ export const fillMask: TaskDefinition = {
     };
   },
 };
-
-function maskOf(tokenizer: Tokenizer, folder: string): { content: string; id: number } {
-  for (const content of ["[MASK]", "<mask>"]) {
-    const id = tokenizer.tokenToId(content);
-    if (id !== undefined) return { content, id };
-  }
-  throw new QkvError("config", `${folder}: its tokenizer must have a token [MASK] or <mask>; got neither`);
-}
 
 const shortened = (text: string): string =>
   JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Encoding } from "../tokenizers/encoding.ts";
 import { QkvError } from "../util/errors.ts";
+import { answerWindows } from "./answer-windows.ts";
 import { ForwardPass } from "./forward-pass.ts";
 import { softmax } from "./probabilities.ts";
 import { longestInput, readTaskOptions, type TaskDefinition } from "./task.ts";
@@ -38,27 +39,15 @@ export const questionAnswering: TaskDefinition = {
     const { source } = opened.tokenizers;
     const limit = longestInput(opened);
     const pass = await ForwardPass.create(device, opened, ["startLogits", "endLogits"]);
-    const windowsOf = ({ question, context }: Question, docStride: number | undefined): Encoding[] => {
-      if (limit === Number.POSITIVE_INFINITY) return [source.encode(question, { pair: context })];
-      const room = limit - source.encodeIds(question, { pair: "" }).length;
-      if (room < 1) {
-        throw new QkvError(
-          "data",
-          `${where}: the question leaves no room for the context among the ${limit} tokens that the model ` +
-            "reads; shorten it",
-        );
-      }
-      const stride = Math.min(docStride ?? 128, Math.floor(room / 2));
-      const truncation = { maxLength: limit, strategy: "only_second", stride, side: "right" } as const;
-      const encoding = source.encode(question, { pair: context, truncation });
-      return [encoding, ...encoding.overflowing];
-    };
     return {
       async run(inputs, given, controls) {
         const options = readTaskOptions(where, schema, given);
         const questions = inputs.map(checkQuestion);
         const windows = questions.flatMap((question, index) =>
-          windowsOf(question, options.docStride).map((encoding) => ({ index, encoding })),
+          answerWindows(source, question, { limit, stride: options.docStride ?? 128, where }).map((encoding) => ({
+            index,
+            encoding,
+          })),
         );
         const spans = questions.map((): Span[] => []);
         const encodings = windows.map(({ encoding }) => encoding);

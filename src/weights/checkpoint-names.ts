@@ -62,6 +62,55 @@ export function bindCheckpoint(
   names: CheckpointNames,
   where: string,
 ): Map<string, BoundTensor> {
+  const { bound, missing, leftOver, different, twice } = matchTensors(wanted, stored, names);
+  refuseProblems(where, {
+    missing: [...missing.values()],
+    leftOver,
+    different: [...different.values()],
+    twice,
+  });
+  return bound;
+}
+
+/** A checkpoint for a model that it was not made for: what it has of it, and what it has not. */
+export interface PartialBinding {
+  readonly bound: ReadonlyMap<string, BoundTensor>;
+  /** Addresses of parameters that the checkpoint does not have, or in another shape. */
+  readonly absent: readonly string[];
+  /** Names of tensors that the model has no use for. */
+  readonly unused: readonly string[];
+}
+
+/**
+ * The same for a model with another head than the checkpoint's: what lies outside layers and embeddings may be absent,
+ * and what the model does not have is not used.
+ * @throws QkvError "weights" where a layer or an embedding is missing or of another shape
+ */
+export function bindBase(
+  wanted: Shapes,
+  stored: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+  names: CheckpointNames,
+  where: string,
+): PartialBinding {
+  const { bound, missing, leftOver, different, twice } = matchTensors(wanted, stored, names);
+  const isBase = (address: string) => /(^|\.)(layers|embedding|positions)(\.|$)/.test(address);
+  const of = (problems: ReadonlyMap<string, string>) =>
+    [...problems].filter(([address]) => isBase(address)).map(([, problem]) => problem);
+  refuseProblems(where, { missing: of(missing), leftOver: [], different: of(different), twice });
+  const absent = [...missing.keys(), ...different.keys()];
+  return {
+    bound: new Map([...bound].filter(([address]) => !different.has(address))),
+    absent,
+    unused: leftOver,
+  };
+}
+
+/** Each parameter's tensor, and everything that does not fit, by address where it has one. */
+function matchTensors(
+  wanted: Shapes,
+  stored: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+  names: CheckpointNames,
+) {
   const { places, isNeeded } = placesOf(wanted, names);
   const ignorable = [
     ...(names.ignored ?? []),
@@ -88,35 +137,49 @@ export function bindCheckpoint(
   }
 
   const bound = new Map<string, BoundTensor>();
-  const missing = new Set<string>();
-  const different = new Set<string>();
+  const missing = new Map<string, string>();
+  const different = new Map<string, string>();
   for (const [address, place] of places) {
     const name = found.get(place.name);
     if (name === undefined) {
-      missing.add(place.name);
+      missing.set(address, place.name);
       continue;
     }
     const shape = wanted.get(address)!;
     const expected = storedShape(shape, place);
     const got = stored.get(name)!.shape;
     if (got.join() !== expected.join())
-      different.add(`${name} is [${got.join(", ")}], must be [${expected.join(", ")}]`);
+      different.set(address, `${name} is [${got.join(", ")}], must be [${expected.join(", ")}]`);
     bound.set(address, { ...place, name, shape });
   }
-  const problems = [
-    ...(missing.size > 0 ? [`missing: ${summarizeNames(missing)}`] : []),
-    ...(leftOver.length > 0 ? [`left over: ${summarizeNames(leftOver)}`] : []),
-    ...(different.size > 0 ? [`different: ${summarizeNames(different)}`] : []),
-    ...(twice.length > 0 ? [`one tensor under two names: ${summarizeNames(twice)}`] : []),
-  ];
-  if (problems.length > 0) {
-    throw new QkvError(
-      "weights",
-      `${where}: must hold the weights of the model that config.json describes; got ${problems.join("; ")}; ` +
-        "fetch config.json and weights from one place, or name another architecture",
-    );
-  }
-  return bound;
+  return { bound, missing, leftOver, different, twice };
+}
+
+function refuseProblems(
+  where: string,
+  found: {
+    readonly missing: readonly string[];
+    readonly leftOver: readonly string[];
+    readonly different: readonly string[];
+    readonly twice: readonly string[];
+  },
+): void {
+  const titles = {
+    missing: "missing",
+    leftOver: "left over",
+    different: "different",
+    twice: "one tensor under two names",
+  };
+  const problems = Object.entries(titles).flatMap(([kind, title]) => {
+    const names = new Set(found[kind as keyof typeof titles]);
+    return names.size > 0 ? [`${title}: ${summarizeNames(names)}`] : [];
+  });
+  if (problems.length === 0) return;
+  throw new QkvError(
+    "weights",
+    `${where}: must hold the weights of the model that config.json describes; got ${problems.join("; ")}; ` +
+      "fetch config.json and weights from one place, or name another architecture",
+  );
 }
 
 /** The way back: parameters as a checkpoint's tensors. Those that were packed into one are packed again. */

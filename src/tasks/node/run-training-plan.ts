@@ -2,10 +2,11 @@ import { join } from "node:path";
 import { divideParallelFiles } from "../../data/node/divide-files.ts";
 import { writeGeneratedCorpus } from "../../data/node/write-generated.ts";
 import type { Device } from "../../runtime/device.ts";
-import type { Recipe } from "../../training/recipe.ts";
 import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
+import type { TranslationRecipe } from "../../training/translation-recipe.ts";
 import { prepareRunFolder } from "./run-folder.ts";
 import { kindOf } from "./shipped.ts";
+import { trainModel } from "./train-model.ts";
 import { trainTranslation } from "./train-translation.ts";
 import { dividedFiles, type TrainingPlan } from "./training-plan.ts";
 
@@ -20,14 +21,21 @@ export interface TrainingContext {
 /** Makes the text that a plan needs, writes down how the run goes on, and trains. */
 export async function runTrainingPlan(plan: TrainingPlan, context: TrainingContext): Promise<RunOutcome> {
   const { directory, dataFolder, continues } = plan;
-  await prepareText(plan, context);
-  const recipe = plan.divided === undefined ? plan.recipe : await withValidationThatIsThere(plan);
-  await prepareRunFolder(directory, { continues, recipe, dataFolder });
-  return await trainTranslation({ ...context, recipe, directory, dataFolder, resume: continues });
+  const run = { ...context, directory, dataFolder, resume: continues };
+  if (plan.recipe.task === "translation") {
+    await prepareText(plan, plan.recipe, context);
+    const recipe =
+      plan.divided === undefined ? plan.recipe : await withValidationThatIsThere(plan, plan.recipe);
+    await prepareRunFolder(directory, { continues, recipe, dataFolder });
+    return await trainTranslation({ ...run, recipe });
+  }
+  await prepareRunFolder(directory, { continues, recipe: plan.recipe, dataFolder });
+  return await trainModel({ ...run, recipe: plan.recipe });
 }
 
 async function prepareText(
-  { recipe, dataFolder, continues, divided }: TrainingPlan,
+  { dataFolder, continues, divided }: TrainingPlan,
+  recipe: TranslationRecipe,
   { onEvent, signal }: TrainingContext,
 ): Promise<void> {
   const say = (text: string) => onEvent({ type: "message", text });
@@ -58,7 +66,10 @@ async function prepareText(
 }
 
 /** The recipe of divided text, without validation where the text was too short for that. */
-async function withValidationThatIsThere({ recipe, dataFolder }: TrainingPlan): Promise<Recipe> {
+async function withValidationThatIsThere(
+  { dataFolder }: TrainingPlan,
+  recipe: TranslationRecipe,
+): Promise<TranslationRecipe> {
   if ((await kindOf(join(dataFolder, dividedFiles.validation_source))) !== undefined) return recipe;
   const { validation_source, validation_target, ...data } = recipe.data;
   return { ...recipe, data };

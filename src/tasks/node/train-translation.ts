@@ -17,15 +17,15 @@ import { parameterTensors } from "../../nn/parameters.ts";
 import type { Device, DeviceArray } from "../../runtime/device.ts";
 import { learnBytePairEncoding } from "../../tokenizers/learning/byte-pair-encoding.ts";
 import { type NextBatch, type RunParts, runTraining } from "../../training/node/training-run.ts";
-import type { Recipe } from "../../training/recipe.ts";
 import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
 import { translationObjective } from "../../training/translation-objective.ts";
+import type { TranslationRecipe } from "../../training/translation-recipe.ts";
 import { QkvError } from "../../util/errors.ts";
 import { type TranslationModel, Translator } from "../translator.ts";
 import { fingerprintOf, readTranslationModel, writeTranslationModel } from "./translation-folder.ts";
 
 export interface TrainTranslationOptions {
-  readonly recipe: Recipe;
+  readonly recipe: TranslationRecipe;
   /** The run's folder. */
   readonly directory: string;
   /** The folder that the recipe's data files are relative to. */
@@ -103,7 +103,7 @@ export async function trainTranslation(options: TrainTranslationOptions): Promis
 }
 
 /** Compares numbers of lines before anything that takes time. */
-function checkParallelFiles({ data }: Recipe, path: (file: string) => string): void {
+function checkParallelFiles({ data }: TranslationRecipe, path: (file: string) => string): void {
   for (const [source, target] of [
     [data.train_source, data.train_target],
     [data.validation_source, data.validation_target],

@@ -93,9 +93,9 @@ export async function planTraining(options: TrainOptions): Promise<TrainingPlan>
   const recipe = parseRecipe(overrideRecipe(origin.json, assignmentsOf(options)), origin.where);
   if (continues && known.recipe !== undefined) checkSameModel(directory, known.recipe, recipe);
   const ownText = resolve(textFolderOf(directory));
-  const isOwnText =
-    origin.divided !== undefined || recipe.data.generate !== undefined || origin.dataFolder === ownText;
-  if (recipe.data.generate !== undefined && options.data !== undefined) {
+  const generates = recipe.task === "translation" && recipe.data.generate !== undefined;
+  const isOwnText = origin.divided !== undefined || generates || origin.dataFolder === ownText;
+  if (generates && options.data !== undefined) {
     throw new QkvError("option", `${origin.where}: makes its own data; leave the data folder out`);
   }
   const dataFolder = isOwnText ? ownText : origin.dataFolder;
@@ -207,16 +207,22 @@ async function checkFiles(paths: readonly string[]): Promise<void> {
   }
 }
 
+/** The files that a recipe trains and validates on. */
+function dataFilesOf(recipe: Recipe): string[] {
+  if (recipe.task !== "translation") return [...recipe.data.train, ...(recipe.data.validation ?? [])];
+  const { train_source, train_target, validation_source, validation_target } = recipe.data;
+  return [train_source, train_target, validation_source, validation_target].filter(
+    (file) => file !== undefined,
+  );
+}
+
 /** Looks whether the recipe's files are there, so that the way to the data can be told where they are not. */
 async function checkDataFiles(
   recipe: Recipe,
   dataFolder: string,
   { recipe: asked }: TrainOptions,
 ): Promise<void> {
-  const { train_source, train_target, validation_source, validation_target } = recipe.data;
-  const files = [train_source, train_target, validation_source, validation_target].filter(
-    (file) => file !== undefined,
-  );
+  const files = dataFilesOf(recipe);
   const paths = files.map((file) => resolve(dataFolder, file));
   if (typeof asked !== "string") return await checkFiles(paths);
   const missing: string[] = [];

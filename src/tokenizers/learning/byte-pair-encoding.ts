@@ -8,6 +8,7 @@ import {
   checkVocabSize,
   endTemplateJson,
   requireSpecial,
+  robertaTemplateJson,
 } from "./special-tokens.ts";
 import { byCodePoint, charactersOf, countWords, type WordCounts } from "./words.ts";
 
@@ -32,13 +33,14 @@ export interface BytePairEncodingOptions {
   preTokenizer?: BytePairWords;
   /** What occurs less often is not merged; default 2. */
   minFrequency?: number;
-  /** `eos`: a text's tokens end with `</s>`; `none` (default): nothing is put around. */
-  template?: "none" | "eos";
+  /** `eos`: a text's tokens end with `</s>`; `roberta`: `<s>` and `</s>` stand around; `none` (default): nothing. */
+  template?: "none" | "eos" | "roberta";
   /** Called now and then with the merges learned so far and their goal, where there is one. */
   onProgress?: (merges: number, goal: number | undefined) => void;
 }
 
 const defaultVocabSize = 10_000;
+const templates = { none: () => null, eos: endTemplateJson, roberta: robertaTemplateJson };
 const mergesBetweenReports = 256;
 
 /**
@@ -68,7 +70,7 @@ export async function learnBytePairEncoding(
     padding: null,
     added_tokens: addedTokensJson(specialTokens),
     ...stages(options.lowercase ?? false),
-    post_processor: options.template === "eos" ? endTemplateJson(specialTokens, where) : null,
+    post_processor: templates[options.template ?? "none"](specialTokens, where),
   };
   const unknownToken = preTokenizer === "byteLevel" ? null : requireSpecial("<unk>", specialTokens, where);
   const counts = await countWords(lines, frame);

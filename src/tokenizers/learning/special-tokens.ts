@@ -57,3 +57,18 @@ export function endTemplateJson(specialTokens: readonly string[], where: string)
     special_tokens: { [end]: { id: end, ids: [specialTokens.indexOf(end)], tokens: [end] } },
   };
 }
+
+/** RoBERTa's post-processor: `<s> A </s>`, or `<s> A </s> </s> B </s>`. */
+export function robertaTemplateJson(specialTokens: readonly string[], where: string): object {
+  const place = (token: string) => [
+    requireSpecial(token, specialTokens, where),
+    specialTokens.indexOf(token),
+  ];
+  return {
+    type: "RobertaProcessing",
+    cls: place("<s>"),
+    sep: place("</s>"),
+    trim_offsets: true,
+    add_prefix_space: false,
+  };
+}

@@ -7,6 +7,7 @@ import { trainTranslation } from "../../../src/tasks/node/train-translation.ts";
 import { Tokenizer } from "../../../src/tokenizers/tokenizer.ts";
 import { parseRecipe } from "../../../src/training/recipe.ts";
 import type { RunEvent } from "../../../src/training/run-events.ts";
+import type { TranslationRecipe } from "../../../src/training/translation-recipe.ts";
 import { parse } from "../../../src/weights/safetensors.ts";
 import { toFloat32 } from "../../../src/weights/stored-tensor.ts";
 
@@ -41,7 +42,7 @@ test("embeddings of whole words begin with the vectors of a file, brought to len
       },
     },
     "test",
-  );
+  ) as TranslationRecipe;
   const device = await openCpu({ threads: 1 });
   const events: RunEvent[] = [];
   const directory = join(folder, "run");

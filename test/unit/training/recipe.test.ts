@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { overrideRecipe, parseRecipe } from "../../../src/training/recipe.ts";
+import type { TranslationRecipe } from "../../../src/training/translation-recipe.ts";
 
 const data = { train_source: "a", train_target: "b" };
 
 describe("a recipe", () => {
   test("needs only its data; everything else has a default", () => {
-    const recipe = parseRecipe({ data }, "recipe.json");
+    const recipe = parseRecipe({ data }, "recipe.json") as TranslationRecipe;
     expect(recipe.training.learning_rate).toBe(1e-3);
     expect(recipe.model.d_model).toBe(256);
     expect(recipe.tokenizer.joint).toBe(true);

@@ -1,0 +1,45 @@
+import { corruptSpans } from "../../training/corruption/corrupt-spans.ts";
+import { QkvError } from "../../util/errors.ts";
+import { encoderDecoderBatch } from "./text2text-generation.ts";
+import { perplexityTally } from "./perplexity.ts";
+import { blockLengthOf, blocksOf, encodePieces, framesOf, randomOfBlock, tokenStream } from "./text-blocks.ts";
+import type { TaskContext, TrainingTask } from "./training-task.ts";
+
+type Context = TaskContext<"span-corruption">;
+
+/** What stood in the gaps of a text, each named by a sentinel. Source: Raffel et al., 2020, 3.1.4. */
+export const spanCorruptionTraining: TrainingTask<"span-corruption"> = {
+  head: "sequence-to-sequence",
+  columns: { ids: "ids" },
+  fields: () => ({ text: "text" }),
+  encode: encodePieces,
+
+  open(store, context: Context) {
+    const { recipe, tokenizers } = context;
+    const { block_size, noise_density, mean_noise_span_length } = recipe.objective;
+    const { before, after } = framesOf(tokenizers.source);
+    const sentinelIds: number[] = [];
+    for (let gap = 0; ; gap++) {
+      const id = tokenizers.source.tokenToId(`<extra_id_${gap}>`);
+      if (id === undefined) break;
+      sentinelIds.push(id);
+    }
+    if (sentinelIds.length === 0) {
+      throw new QkvError("config", `${recipe.name}: its tokenizer must have tokens <extra_id_0> ...; got none`);
+    }
+    const options = { noiseDensity: noise_density, meanSpanLength: mean_noise_span_length, sentinelIds };
+    const blocks = blocksOf(tokenStream(store), blockLengthOf(context, block_size, before.length + after.length));
+    return {
+      length: blocks.length,
+      width: (index) => blocks.lengthOf(index) + before.length + after.length,
+      batch(indices, draw) {
+        const rows = Array.from(indices, (index) =>
+          corruptSpans(blocks.block(index), options, randomOfBlock("spans", draw, index)),
+        );
+        const sources = rows.map(({ source }) => [...before, ...source, ...after]);
+        return encoderDecoderBatch(context, sources, rows.map(({ target }) => [...target, ...after]));
+      },
+    };
+  },
+  tally: perplexityTally,
+};

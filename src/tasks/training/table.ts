@@ -1,0 +1,24 @@
+import type { ModelTaskName } from "../../training/model-recipe.ts";
+import { maskedTokenTraining } from "./fill-mask.ts";
+import { answeringTraining } from "./question-answering.ts";
+import { similarityTraining } from "./sentence-similarity.ts";
+import { spanCorruptionTraining } from "./span-corruption.ts";
+import { classificationTraining } from "./text-classification.ts";
+import { nextTokenTraining } from "./text-generation.ts";
+import { textInfillingTraining } from "./text-infilling.ts";
+import { textToTextTraining } from "./text2text-generation.ts";
+import { taggingTraining } from "./token-classification.ts";
+import type { TrainingTask } from "./training-task.ts";
+
+/** What models can be trained for. */
+export const trainingTasks: { readonly [Name in ModelTaskName]: TrainingTask<Name> } = {
+  "text-generation": nextTokenTraining,
+  "fill-mask": maskedTokenTraining,
+  "text-infilling": textInfillingTraining,
+  "span-corruption": spanCorruptionTraining,
+  "text2text-generation": textToTextTraining,
+  "text-classification": classificationTraining,
+  "token-classification": taggingTraining,
+  "question-answering": answeringTraining,
+  "sentence-similarity": similarityTraining,
+};

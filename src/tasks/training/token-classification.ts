@@ -1,0 +1,129 @@
+import { scoreEntities } from "../../metrics/entity-score.ts";
+import { ignoredLabel } from "../../nn/losses.ts";
+import type { Encoding } from "../../tokenizers/encoding.ts";
+import { QkvError } from "../../util/errors.ts";
+import { largestPlace } from "../probabilities.ts";
+import { labelId } from "./labels.ts";
+import {
+  type Example,
+  type HeldOut,
+  modelBatch,
+  padRows,
+  rowsOf,
+  type Tally,
+  type TaskContext,
+  type TrainingRecord,
+  type TrainingTask,
+  textRows,
+  truncatedTo,
+} from "./training-task.ts";
+
+type Context = TaskContext<"token-classification">;
+
+/**
+ * Labels of words. A sentence is its words with one blank between; a word's label stands at its first piece (or at
+ * each), and the others do not count. A sentence that is longer than the model reads becomes several examples.
+ */
+export const taggingTraining: TrainingTask<"token-classification"> = {
+  head: "token-classification",
+  columns: { ids: "ids", typeIds: "ids", labels: "labels", words: "labels" },
+
+  fields: ({ objective }) => ({ tokens: "strings", tags: objective.scheme === "IOB1" ? "iob1" : "strings" }),
+
+  labelsIn: ({ fields }) => fields.tags as string[],
+
+  encode(record: TrainingRecord, context: Context) {
+    const { tokens: words, tags } = record.fields as { tokens: string[]; tags: string[] };
+    if (words.length !== tags.length) {
+      throw new QkvError(
+        "data",
+        `${record.where}: each word needs one tag; got ${words.length} words and ${tags.length} tags`,
+      );
+    }
+    const labels = tags.map((tag) => labelId(context.model.config.labels ?? [], tag, record.where));
+    const starts: number[] = [];
+    let text = "";
+    for (const word of words) {
+      if (text !== "") text += " ";
+      starts.push(text.length);
+      text += word;
+    }
+    const { max_length, label_all_tokens } = context.recipe.objective;
+    const encoding = context.tokenizers.source.encode(text, truncatedTo(context, max_length));
+    let next = 0;
+    return [encoding, ...encoding.overflowing].flatMap((window): Example[] => {
+      if (window.ids.length === 0) return [];
+      const aligned = alignLabels(window, starts, labels, next, label_all_tokens);
+      next = aligned.next;
+      return [{ ids: window.ids, typeIds: window.typeIds, labels: aligned.labels, words: aligned.words }];
+    });
+  },
+
+  open: (store, context) => ({
+    length: store.length,
+    width: (index) => store.lengthOf("ids", index),
+    batch(indices) {
+      const multiple = context.recipe.training.pad_to_multiple_of;
+      const labels = rowsOf(store, "labels", indices);
+      const inputs = {
+        ...textRows(context, rowsOf(store, "ids", indices), rowsOf(store, "typeIds", indices)),
+        labels: padRows(labels, ignoredLabel, multiple),
+      };
+      const count = labels.reduce(
+        (sum, row) => sum + Array.from(row).filter((id) => id !== ignoredLabel).length,
+        0,
+      );
+      return modelBatch(context.model, inputs, count);
+    },
+  }),
+
+  needsLogits: true,
+  tally({ store, records, recordOf }: HeldOut, { model }: Context): Tally {
+    const names = model.config.labels ?? [];
+    const predicted = records.map(({ fields }) => new Array<string>((fields.tags as string[]).length).fill("O"));
+    return {
+      visit(index, { data, width }) {
+        Array.from(store.values("words", index)).forEach((word, place) => {
+          if (word === ignoredLabel) return;
+          const scores = data.subarray(place * width, (place + 1) * width);
+          predicted[recordOf[index]!]![word] = names[largestPlace(scores)]!;
+        });
+      },
+      finish() {
+        const expected = records.map(({ fields }) => fields.tags as string[]);
+        const { micro, accuracy } = scoreEntities(expected, predicted);
+        return { f1: micro.f1, precision: micro.precision, recall: micro.recall, accuracy };
+      },
+    };
+  },
+};
+
+/**
+ * The label of each token, and the number of the word whose first token it is (-100: of none).
+ * @param starts - where each word begins in the text
+ * @param next - the first word that had no token yet
+ */
+function alignLabels(
+  { offsets, specialTokensMask }: Encoding,
+  starts: readonly number[],
+  labels: readonly number[],
+  next: number,
+  labelAll: boolean,
+): { labels: number[]; words: number[]; next: number } {
+  let following = next;
+  const words: number[] = [];
+  const own = offsets.map(([start, end], place) => {
+    words.push(ignoredLabel);
+    if (specialTokensMask[place] === 1 || end === start) return ignoredLabel;
+    // A token may begin with the blank before its word; its last character is the word's in any case.
+    let isFirst = false;
+    while (following < starts.length && starts[following]! < end) {
+      following++;
+      isFirst = true;
+    }
+    const word = following - 1;
+    if (isFirst) words[place] = word;
+    return word >= 0 && (isFirst || labelAll) ? labels[word]! : ignoredLabel;
+  });
+  return { labels: own, words, next: following };
+}

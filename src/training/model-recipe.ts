@@ -1,0 +1,190 @@
+import { z } from "zod";
+import { count, rate, trainingChoices } from "./training-choices.ts";
+
+/**
+ * A recipe that trains or fine-tunes a model of a family for a task. What differs from task to task stands in the
+ * section `objective`.
+ */
+const files = z.union([z.string(), z.array(z.string()).min(1)]).transform((value) => [value].flat());
+
+const dataSchema = z.strictObject({
+  /** Files of one format; paths are relative to the data folder. */
+  train: files,
+  validation: files.optional(),
+  /** For the final figure; training never reads it. */
+  test: files.optional(),
+  /** Default: by the files' extension. */
+  format: z.enum(["text", "jsonl", "csv", "tsv", "conll", "parquet"]).optional(),
+  /** What a record of plain text is: a line, what stands between blank lines, or the whole file. */
+  documents: z.enum(["lines", "paragraphs", "file"]).default("lines"),
+  /** The files' columns by the task's own names for them: `{ "text": "sentence" }`. */
+  columns: z.record(z.string(), z.union([z.string(), z.int().nonnegative()])).default({}),
+  /** The names of the columns, where the files do not begin with them. */
+  column_names: z.array(z.string()).min(1).optional(),
+  /** Where there is no validation file: this share of the records is held out, drawn by the seed or the last ones. */
+  validation_split: rate.default(0),
+  validation_split_by: z.enum(["random", "tail"]).default("random"),
+  /** A row that cannot be used ends the training, or is left out, counted and reported. */
+  on_bad_row: z.enum(["error", "skip"]).default("error"),
+  /** Records that are used, from the beginning; null = all. */
+  max_train_samples: count.nullable().default(null),
+  max_eval_samples: count.nullable().default(null),
+});
+
+const tokenizerSchema = z.strictObject({
+  /** A folder whose tokenizer is taken; without it, and without `model.from`, one is learned from the training text. */
+  from: z.string().optional(),
+  /** What is learned; default: what the family has. */
+  type: z.enum(["byteLevel", "wordPiece", "unigram", "characters"]).optional(),
+  vocab_size: count.default(8000),
+  lowercase: z.boolean().default(false),
+  min_frequency: count.default(2),
+});
+
+const modelSchema = z.looseObject({
+  /** A model folder to go on from; the other keys are then what differs from its config.json. */
+  from: z.string().optional(),
+  /** Otherwise the family, with the sizes under the names of its config.json. */
+  model_type: z.string().optional(),
+});
+
+/** Texts that follow one another, cut into blocks of tokens. */
+const blocks = {
+  /** The tokens of a block, special ones included; default: what the model can read. */
+  block_size: count.optional(),
+  /** `blocks`: each epoch reads all of the text once, in random order; `windows`: each row begins anywhere in it. */
+  sampling: z.enum(["blocks", "windows"]).default("blocks"),
+};
+
+/** The longest text, in tokens; default: what the model can read. */
+const max_length = count.optional();
+
+const objectiveSchemas = {
+  "text-generation": z.strictObject({ ...blocks }),
+  "fill-mask": z.strictObject({
+    ...blocks,
+    /** The share of tokens that are to be guessed. */
+    mlm_probability: rate.default(0.15),
+    /** `dynamic`: other tokens each epoch (RoBERTa); `static`: the same in every epoch (BERT). */
+    masking: z.enum(["dynamic", "static"]).default("dynamic"),
+  }),
+  "text-infilling": z.strictObject({
+    ...blocks,
+    mask_ratio: rate.default(0.3),
+    poisson_lambda: z.number().positive().default(3),
+    permute_sentences: z.boolean().default(true),
+  }),
+  "span-corruption": z.strictObject({
+    ...blocks,
+    noise_density: rate.default(0.15),
+    mean_noise_span_length: z.number().min(1).default(3),
+  }),
+  "text2text-generation": z.strictObject({
+    max_source_length: max_length,
+    max_target_length: max_length,
+    /** Put in front of each source, as T5 wants it: "summarize: ". */
+    source_prefix: z.string().default(""),
+    /** Validation texts that are written at each validation, for ROUGE and BLEU; 0 = none. */
+    eval_generate_samples: z.int().nonnegative().default(100),
+  }),
+  "text-classification": z.strictObject({
+    max_length,
+    /** The labels in the order of their ids; default: those of the training data, sorted. */
+    labels: z.array(z.string()).min(1).optional(),
+    problem_type: z
+      .enum(["single_label_classification", "multi_label_classification", "regression"])
+      .default("single_label_classification"),
+  }),
+  "token-classification": z.strictObject({
+    max_length,
+    labels: z.array(z.string()).min(1).optional(),
+    /** How the tags of the files mark where an entity begins; IOB1 is read as IOB2. */
+    scheme: z.enum(["IOB1", "IOB2"]).default("IOB2"),
+    /** Whether every piece of a word has its label, or the first alone. */
+    label_all_tokens: z.boolean().default(false),
+  }),
+  "question-answering": z.strictObject({
+    max_length,
+    /** How many tokens two windows of a long text share. */
+    doc_stride: z.int().nonnegative().default(64),
+    max_answer_length: count.default(30),
+  }),
+  "sentence-similarity": z.strictObject({
+    max_length,
+    pooling: z.enum(["mean", "cls"]).default("mean"),
+    /** Cosines are multiplied with this before the softmax over the batch. */
+    scale: z.number().positive().default(20),
+  }),
+} as const;
+
+export type ModelTaskName = keyof typeof objectiveSchemas;
+export const modelTaskNames = Object.keys(objectiveSchemas) as readonly ModelTaskName[];
+export type ObjectiveChoices = {
+  readonly [Name in ModelTaskName]: z.output<(typeof objectiveSchemas)[Name]>;
+};
+
+/** A teacher whose answers are learned besides the labels. Source: Sanh et al., 2019, 3. */
+const teacherSchema = z.strictObject({
+  /** The teacher's model folder. */
+  from: z.string(),
+  temperature: z.number().positive().default(2),
+  /** The weights of three losses: the teacher's probabilities, the labels, and the direction of hidden states. */
+  alpha_ce: z.number().min(0).default(5),
+  alpha_task: z.number().min(0).default(2),
+  alpha_cos: z.number().min(0).default(1),
+  /** Whether the student begins with layers of the teacher, evenly chosen. */
+  initialize: z.boolean().default(true),
+});
+
+const trainingSchema = z.strictObject({
+  ...trainingChoices,
+  optimizer: trainingChoices.optimizer.default("adamw"),
+  learning_rate: z.number().positive().default(5e-4),
+  lr_scheduler_type: trainingChoices.lr_scheduler_type.default("linear"),
+  warmup_steps: z.int().nonnegative().default(100),
+  adam_beta2: rate.default(0.999),
+  adam_epsilon: z.number().positive().default(1e-8),
+  average_checkpoints: count.default(1),
+  save_total_limit: count.default(2),
+  /** Passes over the data, instead of max_steps. */
+  num_train_epochs: z.number().positive().optional(),
+  /** Rows of a batch; default: as many as `max_tokens` allows. */
+  per_device_train_batch_size: count.optional(),
+  /** Most tokens of a batch, padding counted, where the rows are not given. */
+  max_tokens: count.default(4096),
+  /** Rows of a batch at validation. */
+  per_device_eval_batch_size: count.default(32),
+  /** The loss, or one of the task's metrics. */
+  metric_for_best_model: z.string().default("loss"),
+});
+
+/** What the recipes of all these tasks have. */
+const commonSchema = z.strictObject({
+  name: z.string().default("training"),
+  description: z.string().default(""),
+  data: dataSchema,
+  tokenizer: tokenizerSchema.prefault({}),
+  model: modelSchema.prefault({}),
+  teacher: teacherSchema.optional(),
+  training: trainingSchema.prefault({}),
+  /** Goes into generation_config.json. */
+  generation: z.record(z.string(), z.unknown()).default({}),
+});
+
+function recipeSchema(name: ModelTaskName): z.ZodObject {
+  const objective: z.ZodObject = objectiveSchemas[name];
+  return commonSchema.extend({ task: z.literal(name), objective: objective.prefault({}) });
+}
+
+/** The schema of each task's recipe. */
+export const modelRecipeSchemas = Object.fromEntries(
+  modelTaskNames.map((name) => [name, recipeSchema(name)]),
+);
+
+/** The recipe of one task, or of any. */
+export type ModelRecipe<Name extends ModelTaskName = ModelTaskName> = {
+  readonly [Own in Name]: z.output<typeof commonSchema> & {
+    readonly task: Own;
+    readonly objective: ObjectiveChoices[Own];
+  };
+}[Name];

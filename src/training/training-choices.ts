@@ -1,0 +1,39 @@
+import { z } from "zod";
+import { scheduleNames } from "./schedules.ts";
+
+/**
+ * How a training goes on, the same for every task. The words are those of Hugging Face's Trainer and of fairseq.
+ */
+export const count = z.int().positive();
+export const rate = z.number().min(0).lt(1);
+
+export const trainingChoices = {
+  seed: z.int().nonnegative().default(1),
+  max_steps: count.default(10_000),
+  /** Rows are padded to a multiple of this many tokens. */
+  pad_to_multiple_of: count.default(1),
+  /** Batches whose gradients make one update together. */
+  gradient_accumulation_steps: count.default(1),
+  optimizer: z.enum(["adam", "adamw"]).default("adam"),
+  learning_rate: z.number().positive().default(1e-3),
+  lr_scheduler_type: z.enum(scheduleNames).default("inverse_sqrt"),
+  warmup_steps: z.int().nonnegative().default(1000),
+  adam_beta1: rate.default(0.9),
+  adam_beta2: rate.default(0.98),
+  adam_epsilon: z.number().positive().default(1e-9),
+  weight_decay: z.number().min(0).default(0),
+  /** Gradients longer than this are scaled down to it; 0 = never. */
+  max_grad_norm: z.number().min(0).default(1),
+  /** Steps between two lines of the log. */
+  logging_steps: count.default(10),
+  /** Steps between two validations, each with a checkpoint. */
+  eval_steps: count.default(500),
+  /** Checkpoints kept besides the best. */
+  save_total_limit: count.default(10),
+  /** Validations without improvement after which training ends; null = never. */
+  early_stopping_patience: count.nullable().default(null),
+  /** The model that is kept at the end is the mean of this many last checkpoints; 1 = the best. */
+  average_checkpoints: count.default(5),
+  /** What model.safetensors is stored in. */
+  save_dtype: z.enum(["float32", "float16"]).default("float32"),
+};
