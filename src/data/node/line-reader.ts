@@ -20,8 +20,10 @@ const maxLineBytes = 64 * 1024 * 1024;
  */
 export class LineReader {
   readonly path: string;
-  /** The number of the line that `next` returned last, counted from 1; 0 before the first. */
+  /** The number of the line that was read last, counted from 1; 0 before the first. */
   lineNumber = 0;
+  /** What is wrong with the line that was read last; undefined where it is valid UTF-8. */
+  problem: string | undefined;
   #file: number | undefined;
   #buffer: Buffer;
   /** Bytes of the buffer that hold content; whole lines end at `#blockEnd`. */
@@ -34,10 +36,11 @@ export class LineReader {
 
   /**
    * @param blockBytes - how much is read at once, default 256 KiB; longer lines are read all the same
+   * @param shownPath - how errors call the file, where it is a copy of another
    * @throws QkvError where the file is missing, may not be read, or is a folder
    */
-  constructor(path: string, blockBytes = defaultBlockBytes) {
-    this.path = path;
+  constructor(path: string, blockBytes = defaultBlockBytes, shownPath = path) {
+    this.path = shownPath;
     this.#buffer = Buffer.allocUnsafe(blockBytes);
     this.#file = openForReading(path);
   }
@@ -47,6 +50,16 @@ export class LineReader {
    * @throws QkvError with the line number where the line is not valid UTF-8
    */
   next(): string | undefined {
+    const line = this.read();
+    if (line === undefined || this.problem === undefined) return line;
+    throw new QkvError("data", `${this.path}: line ${this.lineNumber}: ${this.problem}`);
+  }
+
+  /**
+   * The next line as `next` gives it, where it is not valid UTF-8 with U+FFFD in the place of what cannot be decoded
+   * and with `problem` set.
+   */
+  read(): string | undefined {
     while (this.#position >= this.#blockEnd) {
       if (!this.#readBlock()) return undefined;
     }
@@ -56,7 +69,7 @@ export class LineReader {
     this.#position = end + 1;
     this.lineNumber++;
     if (end > start && this.#buffer[end - 1] === carriageReturn) end--;
-    if (!this.#blockIsValid) this.#checkLine(this.#buffer.subarray(start, end));
+    this.problem = this.#blockIsValid ? undefined : this.#problemOf(this.#buffer.subarray(start, end));
     // Decoded line by line, since a slice of a decoded block would keep the whole block in memory.
     return this.#buffer.toString("utf8", start, end);
   }
@@ -114,14 +127,13 @@ export class LineReader {
     this.#buffer = larger;
   }
 
-  #checkLine(line: Buffer): void {
-    if (isUtf8(line)) return;
+  #problemOf(line: Buffer): string | undefined {
+    if (isUtf8(line)) return undefined;
     const offset = firstInvalidByte(line);
     const byte = line[offset]!.toString(16).toUpperCase().padStart(2, "0");
-    throw new QkvError(
-      "data",
-      `${this.path}: line ${this.lineNumber}: not valid UTF-8; got byte 0x${byte} at position ${offset + 1} of ` +
-        `the line; ${this.lineNumber === 1 ? wayOutByFirstBytes(this.#buffer) : wayOut}`,
+    return (
+      `not valid UTF-8; got byte 0x${byte} at position ${offset + 1} of the line; ` +
+      (this.lineNumber === 1 ? wayOutByFirstBytes(this.#buffer) : wayOut)
     );
   }
 }

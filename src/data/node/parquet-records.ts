@@ -1,0 +1,116 @@
+import { statSync } from "node:fs";
+import type { FileMetaData } from "hyparquet";
+import { QkvError } from "../../util/errors.ts";
+import { fileError } from "../../util/node/file-error.ts";
+import { columnIndices, type Row, type TextSource } from "./record-rows.ts";
+
+/** Stands for a text that is not valid UTF-8. */
+const invalidText = Symbol("invalid UTF-8");
+
+/**
+ * The rows of a Parquet file, which for this format are counted instead of lines. Memory holds one row group of the
+ * wanted columns. Compression by snappy, gzip, zstd, brotli and LZ4 is understood, encryption is not. Whole numbers of
+ * 64 bits beyond 2^53 are refused.
+ */
+export async function* parquetRows(
+  { path, shownPath }: TextSource,
+  columns: readonly string[],
+): AsyncGenerator<Row, void, undefined> {
+  // Loaded when the first such file is read: most trainings have none.
+  const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import("hyparquet");
+  const { compressors } = await import("hyparquet-compressors");
+  checkIsFile(path, shownPath);
+  const unreadable = (error: unknown): QkvError =>
+    new QkvError(
+      "data",
+      `${shownPath}: cannot be read as Parquet; got ${error instanceof Error ? error.message : error}; ` +
+        "check the file and its format",
+      { cause: error },
+    );
+  const file = await asyncBufferFromFile(path);
+  let metadata: FileMetaData;
+  try {
+    metadata = await parquetMetadataAsync(file);
+  } catch (error) {
+    throw unreadable(error);
+  }
+  columnIndices(shownPath, columns, topLevelColumns(metadata));
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const stringFromBytes = (bytes: Uint8Array): unknown => {
+    try {
+      return bytes && decoder.decode(bytes);
+    } catch {
+      return invalidText;
+    }
+  };
+  let line = 0;
+  for (const group of metadata.row_groups) {
+    const rowEnd = line + Number(group.num_rows);
+    let rows: Record<string, unknown>[];
+    try {
+      rows = await parquetReadObjects({
+        file,
+        metadata,
+        columns: [...new Set(columns)],
+        rowStart: line,
+        rowEnd,
+        compressors,
+        parsers: { stringFromBytes },
+      });
+    } catch (error) {
+      throw unreadable(error);
+    }
+    if (rows.length !== rowEnd - line) throw unreadable(`a row group with ${rows.length} of its rows`);
+    for (const row of rows) yield { line: ++line, ...plainValues(columns, row) };
+  }
+}
+
+function topLevelColumns({ schema }: FileMetaData): string[] {
+  const names: string[] = [];
+  for (let at = 1; at < schema.length; at = behind(schema, at)) names.push(schema[at]!.name);
+  return names;
+}
+
+/** Where the next sibling stands in a schema, which lists the tree depth first. */
+function behind(schema: FileMetaData["schema"], at: number): number {
+  let next = at + 1;
+  for (let child = 0; child < (schema[at]?.num_children ?? 0); child++) next = behind(schema, next);
+  return next;
+}
+
+function plainValues(
+  columns: readonly string[],
+  row: Readonly<Record<string, unknown>>,
+): { values: unknown[] } | { problem: string } {
+  const values: unknown[] = [];
+  for (const column of columns) {
+    const value = plainValue(row[column]);
+    const items: readonly unknown[] = Array.isArray(value) ? value : [value];
+    if (items.includes(invalidText)) {
+      return { problem: `column "${column}" must hold valid UTF-8; got bytes that are not` };
+    }
+    const large = items.find((item) => typeof item === "bigint");
+    if (large !== undefined) {
+      return { problem: `column "${column}" must hold whole numbers up to 2^53; got ${large}` };
+    }
+    values.push(value);
+  }
+  return { values };
+}
+
+/** Whole numbers of 64 bits as ordinary ones, where they fit. */
+function plainValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plainValue);
+  if (typeof value !== "bigint") return value;
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}
+
+function checkIsFile(path: string, shownPath: string): void {
+  try {
+    if (!statSync(path).isDirectory()) return;
+  } catch (error) {
+    throw fileError(shownPath, "cannot read", error);
+  }
+  throw new QkvError("file", `${shownPath}: cannot read; it is a folder, where a file is needed`);
+}
