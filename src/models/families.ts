@@ -25,6 +25,16 @@ const kindSchema = z.object({
  * @throws QkvError "config" for a family, architecture or choice that there is not, by its name
  */
 export function createModel(json: unknown, options: ModelOptions = {}, where = "config.json"): Model {
+  const { architectures } = readConfig(kindSchema, json, where);
+  const family = familyOf(json, where);
+  return family.createModel(json, headOf(family, architectures?.[0], options.head, where), options, where);
+}
+
+/**
+ * The family of the model that a config.json describes.
+ * @throws QkvError "config" for one that there is not, by its name
+ */
+export function familyOf(json: unknown, where = "config.json"): Family {
   const { model_type: modelType, architectures } = readConfig(kindSchema, json, where);
   const architecture = architectures?.[0];
   const family = families.find((candidate) =>
@@ -32,16 +42,14 @@ export function createModel(json: unknown, options: ModelOptions = {}, where = "
       ? architecture !== undefined && Object.hasOwn(candidate.architectures, architecture)
       : candidate.modelType === modelType,
   );
-  if (family === undefined) {
-    const known = families.map((candidate) => candidate.modelType);
-    const got = modelType === undefined ? "none" : `"${modelType}"${didYouMean(modelType, known)}`;
-    throw new QkvError(
-      "config",
-      `${where}: model_type must be one of ${known.join(", ")}; got ${got}${architecture === undefined ? "" : ` (${architecture})`}; ` +
-        "qkv has no such model yet",
-    );
-  }
-  return family.createModel(json, headOf(family, architecture, options.head, where), options, where);
+  if (family !== undefined) return family;
+  const known = families.map((candidate) => candidate.modelType);
+  const got = modelType === undefined ? "none" : `"${modelType}"${didYouMean(modelType, known)}`;
+  throw new QkvError(
+    "config",
+    `${where}: model_type must be one of ${known.join(", ")}; got ${got}${architecture === undefined ? "" : ` (${architecture})`}; ` +
+      "qkv has no such model yet",
+  );
 }
 
 /** The head that was asked for, or that of the architecture; without either, the base model. */

@@ -15,10 +15,10 @@ const dataSchema = z.strictObject({
   test: files.optional(),
   /** Default: by the files' extension. */
   format: z.enum(["text", "jsonl", "csv", "tsv", "conll", "parquet"]).optional(),
-  /** What a record of plain text is: a line, what stands between blank lines, or the whole file. */
-  documents: z.enum(["lines", "paragraphs", "file"]).default("lines"),
+  /** What a record of plain text is: a line, a document between blank lines, or the whole file. */
+  documents: z.enum(["line", "document", "file"]).default("line"),
   /** The files' columns by the task's own names for them: `{ "text": "sentence" }`. */
-  columns: z.record(z.string(), z.union([z.string(), z.int().nonnegative()])).default({}),
+  columns: z.record(z.string(), z.string()).default({}),
   /** The names of the columns, where the files do not begin with them. */
   column_names: z.array(z.string()).min(1).optional(),
   /** Where there is no validation file: this share of the records is held out, drawn by the seed or the last ones. */
@@ -146,8 +146,10 @@ const trainingSchema = z.strictObject({
   adam_epsilon: z.number().positive().default(1e-8),
   average_checkpoints: count.default(1),
   save_total_limit: count.default(2),
-  /** Passes over the data, instead of max_steps. */
-  num_train_epochs: z.number().positive().optional(),
+  /** Updates; null = as many as `num_train_epochs` come to. */
+  max_steps: count.nullable().default(null),
+  /** Passes over the data, where `max_steps` is not given. */
+  num_train_epochs: z.number().positive().default(3),
   /** Rows of a batch; default: as many as `max_tokens` allows. */
   per_device_train_batch_size: count.optional(),
   /** Most tokens of a batch, padding counted, where the rows are not given. */

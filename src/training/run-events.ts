@@ -15,13 +15,17 @@ export interface StepRecord {
   readonly seconds: number;
 }
 
-export interface ValidationRecord {
+/** What a model was measured to be on held-out data. */
+export interface Measured {
+  /** The mean loss of what counts (a token, say), without label smoothing. */
+  readonly loss: number;
+  /** The metrics of the task, by name; all but the loss, perplexity and bits per byte are the better the greater. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+export interface ValidationRecord extends Measured {
   readonly type: "validation";
   readonly step: number;
-  /** Mean loss of a token, without label smoothing. */
-  readonly loss: number;
-  readonly perplexity: number;
-  readonly bleu?: number;
   /** Whether it is the best so far. */
   readonly best: boolean;
   /** What the numbers are of, where not of the training's own last step. */

@@ -124,7 +124,7 @@ class TrainingView implements View {
         break;
       }
       case "validation":
-        this.#perplexity = event.perplexity;
+        this.#perplexity = event.metrics.perplexity;
         this.#line(validationLine(event));
         break;
       case "sample":
@@ -161,10 +161,17 @@ class TrainingView implements View {
 }
 
 function validationLine(event: Extract<RunEvent, { type: "validation" }>): string {
-  const { step, loss, perplexity, bleu, best, of } = event;
+  const { step, loss, metrics, best, of } = event;
   const what = of === "average" ? "Mean of the last checkpoints" : `Step ${step}`;
-  const numbers = [`loss ${loss.toFixed(4)}`, `perplexity ${perplexity.toFixed(2)}`];
-  if (bleu !== undefined) numbers.push(`BLEU ${bleu.toFixed(2)}`);
+  const numbers = [`loss ${loss.toFixed(4)}`];
+  for (const [name, value] of Object.entries(metrics)) {
+    numbers.push(`${nameOfMetric(name)} ${value.toFixed(value < 1 ? 4 : 2)}`);
+  }
   if (best) numbers.push("the best so far");
   return `${what}: validation ${numbers.join(", ")}`;
+}
+
+/** A metric as people spell it. */
+function nameOfMetric(name: string): string {
+  return /^(bleu|chrf)$/.test(name) ? name.toUpperCase() : name.replaceAll("_", " ");
 }

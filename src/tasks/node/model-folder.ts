@@ -158,7 +158,8 @@ export async function writeModelFolder(
   await writeSafetensors(join(folder, "model.safetensors"), tensors);
 }
 
-async function readJsonObject(path: string): Promise<JsonObject | undefined> {
+/** A JSON object from a file, or nothing where there is no such file. */
+export async function readJsonObject(path: string): Promise<JsonObject | undefined> {
   const bytes = await readIfThere(path);
   if (bytes === undefined) return undefined;
   let value: unknown;
@@ -174,7 +175,8 @@ async function readJsonObject(path: string): Promise<JsonObject | undefined> {
   return value as JsonObject;
 }
 
-async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+/** The bytes of a file, or nothing where there is none. */
+export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   return await readFile(path).catch((cause: unknown) => {
     if (errorCode(cause) === "ENOENT") return undefined;
     throw fileError(path, "cannot read", cause);

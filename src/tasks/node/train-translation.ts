@@ -251,7 +251,7 @@ interface ValidationData {
 async function validator(options: TrainTranslationOptions, model: TranslationModel, data: ValidationData) {
   const { device, recipe } = options;
   const objective = translationObjective(model.config, { labelSmoothing: 0, mode: "inference" });
-  const loss = await device.compile(
+  const program = await device.compile(
     new Map([["loss", objective.loss(parameterTensors(objective.parameters))]]),
   );
   const translator = data.sources.length > 0 ? await Translator.create(device, model, {}) : undefined;
@@ -265,14 +265,16 @@ async function validator(options: TrainTranslationOptions, model: TranslationMod
         (_, index) => start + index,
       );
       const batch = data.collate(data.corpus, pairs);
-      const result = await loss.run(objective.feeds(batch), parameters);
+      const result = await program.run(objective.feeds(batch), parameters);
       sum += (await result.get("loss")!.read())[0]!;
       tokens += batch.tokenCount;
     }
-    if (translator === undefined) return { loss: sum / tokens };
+    const loss = sum / tokens;
+    const perplexity = Math.exp(loss);
+    if (translator === undefined) return { loss, metrics: { perplexity } };
     const translations = await translator.translate(data.sources, { numBeams: 1 }, parameters);
     const hypotheses = translations.map(({ text }) => text);
     const { score } = corpusBleu(hypotheses, [data.references], { lowercase });
-    return { loss: sum / tokens, bleu: score };
+    return { loss, metrics: { perplexity, bleu: score } };
   };
 }

@@ -14,7 +14,7 @@ type Context = TaskContext<"fill-mask">;
 export const maskedTokenTraining: TrainingTask<"fill-mask"> = {
   head: "masked-lm",
   columns: { ids: "ids" },
-  fields: () => ({ text: "text" }),
+  fields: () => ({ text: "string" }),
   encode: encodePieces,
 
   open(store, context: Context) {

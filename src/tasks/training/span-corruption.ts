@@ -11,7 +11,7 @@ type Context = TaskContext<"span-corruption">;
 export const spanCorruptionTraining: TrainingTask<"span-corruption"> = {
   head: "sequence-to-sequence",
   columns: { ids: "ids" },
-  fields: () => ({ text: "text" }),
+  fields: () => ({ text: "string" }),
   encode: encodePieces,
 
   open(store, context: Context) {

@@ -14,14 +14,14 @@ type Context = TaskContext<"text-generation">;
 export const nextTokenTraining: TrainingTask<"text-generation"> = {
   head: "causal-lm",
   columns: { ids: "ids" },
-  fields: () => ({ text: "text" }),
+  fields: () => ({ text: "string" }),
   encode: encodePieces,
 
-  open(store, context: Context) {
+  open(store, context: Context, purpose = "training") {
     const { block_size, sampling } = context.recipe.objective;
     const size = blockLengthOf(context, block_size, 0);
     const stream = tokenStream(store);
-    const isWindows = sampling === "windows";
+    const isWindows = sampling === "windows" && purpose === "training";
     /** The first position of a row, and how many tokens are predicted in it. */
     const startOf = (index: number) => (isWindows ? index : index * size);
     const widthOf = (index: number) => Math.min(size, stream.length - 1 - startOf(index));

@@ -14,7 +14,7 @@ type Context = TaskContext<"text-infilling">;
 export const textInfillingTraining: TrainingTask<"text-infilling"> = {
   head: "sequence-to-sequence",
   columns: { ids: "ids" },
-  fields: () => ({ text: "text" }),
+  fields: () => ({ text: "string" }),
   encode: encodePieces,
 
   open(store, context: Context) {

@@ -32,6 +32,8 @@ export interface TaskContext<Name extends ModelTaskName = ModelTaskName> {
   readonly tokenizers: ModelTokenizers;
   /** The longest text that the model reads, in tokens; Infinity where nothing limits it. */
   readonly longest: number;
+  /** Where the model will lie, for messages. */
+  readonly folder: string;
 }
 
 /** What is drawn anew for a batch depends on the seed and the epoch, and on nothing else. */
@@ -167,7 +169,8 @@ export interface TrainingTask<Name extends ModelTaskName> {
    * @throws QkvError "data" with the record's place where fields contradict each other
    */
   encode(record: TrainingRecord, context: TaskContext<Name>): Iterable<Example>;
-  open(store: ExampleStore, context: TaskContext<Name>): TrainingSet;
+  /** @param purpose - what is measured is read once, from beginning to end; default: training */
+  open(store: ExampleStore, context: TaskContext<Name>, purpose?: "training" | "validation"): TrainingSet;
   /** Metrics besides the loss; those that need the scores of all examples. */
   readonly needsLogits?: boolean;
   tally?(heldOut: HeldOut, context: TaskContext<Name>): Tally;

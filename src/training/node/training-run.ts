@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { BatchPosition } from "../../data/batches.ts";
 import type { Device, DeviceArray } from "../../runtime/device.ts";
-import { QkvError } from "../../util/errors.ts";
+import { didYouMean, QkvError } from "../../util/errors.ts";
 import { writeFileAtomically } from "../../util/node/atomic-file.ts";
 import { drawCurves, seriesOfLog } from "../curves.ts";
 import { Learner, type Objective } from "../learner.ts";
 import type { Recipe } from "../recipe.ts";
-import type { RunEvent, RunOutcome, ValidationRecord } from "../run-events.ts";
+import type { Measured, RunEvent, RunOutcome, ValidationRecord } from "../run-events.ts";
 import { learningRateAt } from "../schedules.ts";
 import {
   averageParameters,
@@ -27,18 +27,19 @@ export interface NextBatch<Batch> {
   readonly next: BatchPosition;
 }
 
+/** A recipe whose number of steps is known. */
+export type RunRecipe = Recipe & { readonly training: { readonly max_steps: number } };
+
 /** What a training needs besides the recipe's numbers. */
 export interface RunParts<Tree, Batch> {
   readonly directory: string;
-  readonly recipe: Recipe;
+  readonly recipe: RunRecipe;
   readonly device: Device;
   readonly objective: Objective<Tree, Batch>;
   /** Batches without end from a position on: a pure function of the position. */
   batchesFrom(position: BatchPosition): Iterator<NextBatch<Batch>>;
   /** Measures parameters on the validation data; nothing where there is none. */
-  validate(
-    parameters: ReadonlyMap<string, DeviceArray>,
-  ): Promise<{ loss: number; bleu?: number } | undefined>;
+  validate(parameters: ReadonlyMap<string, DeviceArray>): Promise<Measured | undefined>;
   /** Writes parameters as a model folder. */
   writeModel(folder: string, parameters: ReadonlyMap<string, DeviceArray>): Promise<void>;
   /** First values of parameters that do not begin at random. */
@@ -277,8 +278,8 @@ class TrainingRun<Tree, Batch> {
 /** A record of the log under the names that the curves are drawn by. */
 function curvePoint(record: LogRecord): Record<string, unknown> {
   if (record.type === "step") return { ...record };
-  const { loss, ...rest } = record;
-  return { ...rest, validationLoss: loss };
+  const { loss, metrics, ...rest } = record;
+  return { ...rest, ...metrics, validationLoss: loss };
 }
 
 /** Loss and speed between two records. */
@@ -353,28 +354,25 @@ function announceChanges<Tree, Batch>(
 
 const milliseconds = (seconds: number): number => Math.round(seconds * 1000) / 1000;
 
-function chosenMetric(
-  recipe: Recipe,
-  measured: { loss: number; bleu?: number } | undefined,
-): number | undefined {
-  return recipe.training.metric_for_best_model === "bleu" ? measured?.bleu : measured?.loss;
+/** Of two models the one with less of these is better. */
+const lessIsBetter = ["loss", "perplexity", "bits_per_byte"];
+
+function chosenMetric({ training }: Recipe, measured: Measured | undefined): number | undefined {
+  if (measured === undefined) return undefined;
+  const name = training.metric_for_best_model;
+  const all: Readonly<Record<string, number>> = { loss: measured.loss, ...measured.metrics };
+  if (Object.hasOwn(all, name)) return all[name];
+  const known = Object.keys(all);
+  throw new QkvError(
+    "option",
+    `recipe: metric_for_best_model must be one of ${known.join(", ")}; got "${name}"${didYouMean(name, known)}`,
+  );
 }
 
-function isBetter(recipe: Recipe, value: number, than: number): boolean {
-  return recipe.training.metric_for_best_model === "bleu" ? value > than : value < than;
+function isBetter({ training }: Recipe, value: number, than: number): boolean {
+  return lessIsBetter.includes(training.metric_for_best_model) ? value < than : value > than;
 }
 
-function validationRecord(
-  state: TrainingState,
-  measured: { loss: number; bleu?: number },
-  best: boolean,
-): ValidationRecord {
-  return {
-    type: "validation",
-    step: state.step,
-    ...measured,
-    perplexity: Math.exp(measured.loss),
-    best,
-    seconds: milliseconds(state.seconds),
-  };
+function validationRecord(state: TrainingState, measured: Measured, best: boolean): ValidationRecord {
+  return { type: "validation", step: state.step, ...measured, best, seconds: milliseconds(state.seconds) };
 }

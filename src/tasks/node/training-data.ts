@@ -1,0 +1,132 @@
+import { join, resolve } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { FieldTypes } from "../../data/record-fields.ts";
+import { describeRecordReport, readRecords } from "../../data/node/records.ts";
+import type { ModelRecipe, ModelTaskName } from "../../training/model-recipe.ts";
+import type { RunEvent } from "../../training/run-events.ts";
+import { QkvError } from "../../util/errors.ts";
+import { RandomStream, randomKey } from "../../util/random.ts";
+import type { TrainingRecord } from "../training/training-task.ts";
+
+/** The parts that data are divided into. */
+export type Split = "train" | "validation" | "test";
+
+/** The records of a recipe's files, one after another; each iteration reads the files anew. */
+export class TrainingData<Name extends ModelTaskName> {
+  readonly #recipe: ModelRecipe<Name>;
+  readonly #fields: FieldTypes;
+  readonly #dataFolder: string;
+  readonly #onEvent: (event: RunEvent) => void;
+  readonly #signal: AbortSignal;
+  /** How many records the training files have; known only where the last of them are held out. */
+  #total: number | undefined;
+
+  constructor(
+    recipe: ModelRecipe<Name>,
+    fields: FieldTypes,
+    where: { readonly dataFolder: string; readonly signal: AbortSignal; onEvent(event: RunEvent): void },
+  ) {
+    this.#recipe = recipe;
+    this.#fields = fields;
+    this.#dataFolder = where.dataFolder;
+    this.#onEvent = where.onEvent;
+    this.#signal = where.signal;
+  }
+
+  /** The files of a part, and whether records are held out from those of the training. */
+  filesOf(split: Split): { readonly files: readonly string[]; readonly isHeldOut: boolean } {
+    const { data } = this.#recipe;
+    const own = data[split];
+    const isHeldOut = own === undefined && split === "validation" && data.validation_split > 0;
+    const files = isHeldOut ? data.train : (own ?? []);
+    return { files: files.map((file) => resolve(this.#dataFolder, file)), isHeldOut };
+  }
+
+  /** @param report - whether to tell how many records there are and what was left out */
+  async *records(split: Split, { report = false } = {}): AsyncGenerator<TrainingRecord, void, undefined> {
+    const { data } = this.#recipe;
+    const { files, isHeldOut } = this.filesOf(split);
+    const most = (split === "train" ? data.max_train_samples : data.max_eval_samples) ?? Number.POSITIVE_INFINITY;
+    const divides = data.validation === undefined && data.validation_split > 0 && split !== "test";
+    const belongs = divides ? await this.#divider() : () => false;
+    let index = 0;
+    let given = 0;
+    for (const file of files) {
+      const reader = this.#read(file);
+      for await (const record of reader) {
+        if (index % 1000 === 0) await this.#pause();
+        for (const part of divides ? this.#partsOf(record, split) : [record]) {
+          if (divides && this.#recipe.data.documents !== "file" && belongs(index) !== isHeldOut) continue;
+          if (given++ >= most) return;
+          yield part;
+        }
+        index++;
+      }
+      if (report) this.#onEvent({ type: "message", text: `${split}: ${describeRecordReport(reader.report)}` });
+    }
+  }
+
+  #read(file: string) {
+    const { columns, format, column_names, on_bad_row, documents } = this.#recipe.data;
+    return readRecords(file, {
+      fields: this.#fields,
+      columns: columns as { [field: string]: string },
+      onBadRow: on_bad_row,
+      ...(format !== undefined && { format }),
+      ...(column_names !== undefined && { columnNames: column_names }),
+      ...((format === "text" || /\.(txt|text)(\.gz)?$/i.test(file)) && { unit: documents }),
+    });
+  }
+
+  /** A file that is one text is divided within: its last part is held out. */
+  #partsOf(record: TrainingRecord, split: Split): TrainingRecord[] {
+    const { documents, validation_split: share } = this.#recipe.data;
+    if (documents !== "file") return [record];
+    const text = record.fields.text as string;
+    let place = Math.floor(text.length * (1 - share));
+    // Never between the two halves of a character.
+    if (/[\udc00-\udfff]/.test(text.charAt(place))) place++;
+    const own = split === "train" ? text.slice(0, place) : text.slice(place);
+    return [{ ...record, fields: { ...record.fields, text: own } }];
+  }
+
+  /** Whether the record of a number is held out. */
+  async #divider(): Promise<(index: number) => boolean> {
+    const { data, training } = this.#recipe;
+    const share = data.validation_split;
+    if (data.documents === "file") return () => false;
+    if (data.validation_split_by === "random") {
+      const key = (index: number) => randomKey(training.seed, "validation split", index);
+      return (index) => new RandomStream(key(index)).uniform() < share;
+    }
+    this.#total ??= await this.#count();
+    const first = Math.floor(this.#total * (1 - share));
+    return (index) => index >= first;
+  }
+
+  async #count(): Promise<number> {
+    let total = 0;
+    for (const file of this.filesOf("train").files) {
+      for await (const _ of this.#read(file)) if (++total % 1000 === 0) await this.#pause();
+    }
+    return total;
+  }
+
+  /** Lets others have their turn. */
+  async #pause(): Promise<void> {
+    await nextTurn();
+    if (this.#signal.aborted) throw new QkvError("interrupted", "the training was stopped before its first step");
+  }
+}
+
+/** The texts of a record, for a vocabulary to be learned from. */
+export function textsOf({ fields }: TrainingRecord): string[] {
+  return Object.entries(fields).flatMap(([name, value]) => {
+    if (["label", "tags", "answers", "answer_start"].includes(name)) return [];
+    if (typeof value === "string") return value.split("\n");
+    return Array.isArray(value) && value.every((item) => typeof item === "string") ? [value.join(" ")] : [];
+  });
+}
+
+/** Where a part's tokens are kept. */
+export const storeFolder = (directory: string, split: Split): string => join(directory, "data", split);
