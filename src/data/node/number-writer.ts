@@ -1,27 +1,26 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { fileError } from "../../util/node/file-error.ts";
-import { orderBytes } from "./corpus-format.ts";
+import type { TokenArray } from "../token-column.ts";
+import { type NumberKind, numberKinds, orderBytes } from "./token-format.ts";
 
 const bufferBytes = 1024 * 1024;
 
-/** Writes whole numbers of 2 or 4 bytes, little-endian, to a file, and keeps the CRC-32 of what was written. */
+/** Writes numbers of 2 or 4 bytes, little-endian, to a file, and keeps the CRC-32 of what was written. */
 export class NumberWriter {
   readonly path: string;
-  readonly width: 2 | 4;
   /** Of all bytes written so far; whole after `close`. */
   checksum = 0;
   /** How many numbers were added. */
   count = 0;
   readonly #bytes = Buffer.from(new ArrayBuffer(bufferBytes));
-  readonly #numbers: Uint16Array | Uint32Array;
+  readonly #numbers: TokenArray;
   #used = 0;
   #file: number | undefined;
 
-  constructor(path: string, width: 2 | 4) {
+  constructor(path: string, kind: NumberKind) {
     this.path = path;
-    this.width = width;
-    this.#numbers = width === 2 ? new Uint16Array(this.#bytes.buffer) : new Uint32Array(this.#bytes.buffer);
+    this.#numbers = new numberKinds[kind](this.#bytes.buffer);
     try {
       this.#file = openSync(path, "w");
     } catch (error) {
@@ -57,8 +56,9 @@ export class NumberWriter {
   }
 
   #flush(): void {
-    const bytes = this.#bytes.subarray(0, this.#used * this.width);
-    orderBytes(bytes, this.width);
+    const width = this.#numbers.BYTES_PER_ELEMENT;
+    const bytes = this.#bytes.subarray(0, this.#used * width);
+    orderBytes(bytes, width);
     this.checksum = crc32(bytes, this.checksum);
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(this.#file!, bytes, at);

@@ -1,25 +1,11 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { z } from "zod";
 import { QkvError } from "../../util/errors.ts";
-import {
-  createTemporaryFolder,
-  removeLeftovers,
-  replaceFolderAtomically,
-} from "../../util/node/atomic-file.ts";
-import { fileError } from "../../util/node/file-error.ts";
-import {
-  type CorpusHeader,
-  corpusVersion,
-  headerName,
-  longestSentence,
-  readHeader,
-  type Side,
-  sides,
-} from "./corpus-format.ts";
+import type { ParallelCorpus, TokenIds } from "../parallel-corpus.ts";
 import type { CorpusReport } from "./corpus-report.ts";
-import { surveyTextFile } from "./line-reader.ts";
-import { changedError, digest, limitsOf, type PrepareOptions, writeCorpus } from "./write-corpus.ts";
+import { prepareTokens } from "./prepare-tokens.ts";
+import { damaged } from "./token-format.ts";
+import { type OpenTokensOptions, openTokenStore, type TokenStore } from "./token-store.ts";
+import { PairTokenizer, type TokenizePairsOptions } from "./tokenize-pairs.ts";
 
 export {
   type CorpusReport,
@@ -27,8 +13,30 @@ export {
   type SkippedLine,
   type SkipReason,
 } from "./corpus-report.ts";
-export { type OpenCorpusOptions, openParallelCorpus, type StoredCorpus } from "./stored-corpus.ts";
-export type { PrepareOptions, PrepareProgress } from "./write-corpus.ts";
+
+/** What to prepare, and how. */
+export interface PrepareOptions extends Omit<TokenizePairsOptions, "maxLength" | "maxLengthRatio"> {
+  /** The folder to write; it is replaced where it holds a corpus already. */
+  readonly folder: string;
+  readonly sourceVocabSize: number;
+  readonly targetVocabSize: number;
+  /** A text that differs where the tokenizers differ, such as the hash of their files: decides about reuse. */
+  readonly tokenizer: string;
+  /** Pairs with more tokens than this on either side are left out. Default 256, at most 65,535. */
+  readonly maxLength?: number;
+  /** Pairs whose longer side has more than this many times the tokens of the shorter are left out. Default: none. */
+  readonly maxLengthRatio?: number;
+  /** Told about ten times a second how far it is. */
+  readonly onProgress?: (progress: PrepareProgress) => void;
+  /** Stops the work and leaves nothing behind. */
+  readonly signal?: AbortSignal;
+}
+
+/** How many lines of each file are done. */
+export interface PrepareProgress {
+  readonly lines: number;
+  readonly totalLines: number;
+}
 
 /** What was prepared. */
 export interface PreparedCorpus extends CorpusReport {
@@ -37,6 +45,25 @@ export interface PreparedCorpus extends CorpusReport {
   /** Whether the folder held the same corpus already, so that nothing had to be done. */
   readonly reused: boolean;
 }
+
+const count = z.int().nonnegative();
+const reasons = z.object({ emptySource: count, emptyTarget: count, tooLong: count, lengthRatio: count });
+
+const reportSchema = z.object({
+  lines: count,
+  pairs: count,
+  sourceTokens: count,
+  targetTokens: count,
+  skipped: reasons,
+  firstSkippedLines: z
+    .array(z.object({ line: count, reason: reasons.keyof(), sourceTokens: count, targetTokens: count }))
+    .readonly(),
+  maxLength: count,
+  maxLengthRatio: z.number().nullable(),
+});
+
+/** The longest sentence that a 16-bit length can hold, in tokens. */
+const longestSentence = 65_535;
 
 /**
  * Tokenizes two parallel text files once into a compact folder, which `openParallelCorpus` opens.
@@ -47,42 +74,91 @@ export interface PreparedCorpus extends CorpusReport {
  * no pair is left, or the folder holds something else; the folder is then as it was before
  */
 export async function prepareParallelCorpus(options: PrepareOptions): Promise<PreparedCorpus> {
-  checkOptions(options);
-  const { folder } = options;
-  const settings = digest([corpusVersion, options.tokenizer, ...limitsOf(options), ...vocabSizesOf(options)]);
-  await removeLeftovers(dirname(resolve(folder)));
-  const existing = existingHeader(folder);
-  const stamps = { source: stampOf(options.sourceFile), target: stampOf(options.targetFile) };
-  const isCandidate =
-    existing?.settings === settings &&
-    sides.every((side) => existing.inputs[side].bytes === stamps[side].bytes);
-  if (isCandidate && sides.every((side) => existing.inputs[side].modified === stamps[side].modified)) {
-    return preparedFrom(folder, existing, true);
-  }
-  const source = surveyTextFile(options.sourceFile);
-  const target = surveyTextFile(options.targetFile);
-  const hasSameContent = (side: Side, sha256: string) => existing?.inputs[side].sha256 === sha256;
-  if (isCandidate && hasSameContent("source", source.sha256) && hasSameContent("target", target.sha256)) {
-    return preparedFrom(folder, existing, true);
-  }
-  checkLineCounts(options, source.lines, target.lines);
-  const inputs = {
-    source: { bytes: source.bytes, modified: stamps.source.modified, sha256: source.sha256 },
-    target: { bytes: target.bytes, modified: stamps.target.modified, sha256: target.sha256 },
+  const {
+    folder,
+    sourceFile,
+    targetFile,
+    signal,
+    onProgress,
+    maxLength = 256,
+    maxLengthRatio = null,
+  } = options;
+  checkOptions(options, maxLength, maxLengthRatio);
+  const pairs = new PairTokenizer({ ...options, maxLength, maxLengthRatio });
+  let totalLines = 0;
+  const prepared = await prepareTokens({
+    folder,
+    inputs: [sourceFile, targetFile],
+    settings: ["pairs", options.tokenizer, maxLength, maxLengthRatio],
+    columns: {
+      source: { bound: options.sourceVocabSize, longest: longestSentence },
+      target: { bound: options.targetVocabSize, longest: longestSentence },
+    },
+    examples: ([source, target]) => {
+      checkLineCounts(options, source!.lines, target!.lines);
+      totalLines = source!.lines;
+      return pairs.examples(totalLines);
+    },
+    placeOf: (side) => pairs.placeOf(side),
+    report: () => pairs.report(),
+    onProgress: (lines) => onProgress?.({ lines, totalLines }),
+    ...(signal && { signal }),
+  });
+  return {
+    ...reportOf(folder, prepared.report),
+    folder,
+    fingerprint: prepared.fingerprint,
+    reused: prepared.reused,
   };
-  const temporary = await createTemporaryFolder(folder);
-  try {
-    const header = await writeCorpus(temporary, options, source.lines, inputs, settings);
-    for (const side of sides) {
-      const now = stampOf(side === "source" ? options.sourceFile : options.targetFile);
-      if (now.modified !== stamps[side].modified || now.bytes !== inputs[side].bytes)
-        throw changedError(options);
-    }
-    await replaceFolderAtomically(temporary, folder);
-    return preparedFrom(folder, header, false);
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
-    throw error;
+}
+
+/** How a prepared corpus is opened; each language is a column. */
+export type OpenCorpusOptions = OpenTokensOptions;
+
+/**
+ * A corpus that `prepareParallelCorpus` wrote. Opening reads and checks every byte.
+ * @param folder - where it lies
+ * @throws QkvError where the folder is missing, is no corpus, or is damaged
+ */
+export function openParallelCorpus(folder: string, options: OpenCorpusOptions = {}): StoredCorpus {
+  return new StoredCorpus(openTokenStore(folder, options));
+}
+
+/** A prepared corpus on a disk; see `openParallelCorpus`. */
+export class StoredCorpus implements ParallelCorpus {
+  readonly folder: string;
+  readonly length: number;
+  /** What preparing it found. */
+  readonly report: CorpusReport;
+  /** SHA-256 over the content of the text files, the tokenizer and the options: equal for equal corpora. */
+  readonly fingerprint: string;
+  readonly sourceVocabSize: number;
+  readonly targetVocabSize: number;
+  readonly sourceLength: (pair: number) => number;
+  readonly targetLength: (pair: number) => number;
+  readonly source: (pair: number) => TokenIds;
+  readonly target: (pair: number) => TokenIds;
+  readonly #store: TokenStore;
+
+  constructor(store: TokenStore) {
+    this.#store = store;
+    this.folder = store.folder;
+    this.length = store.length;
+    this.report = reportOf(store.folder, store.report);
+    this.fingerprint = store.fingerprint;
+    const [source, target] = [store.column("source"), store.column("target")];
+    this.sourceVocabSize = store.boundOf("source") ?? 0;
+    this.targetVocabSize = store.boundOf("target") ?? 0;
+    this.sourceLength = (pair) => source.lengthOf(pair);
+    this.targetLength = (pair) => target.lengthOf(pair);
+    // Ids are written without sign.
+    this.source = (pair) => source.values(pair) as TokenIds;
+    this.target = (pair) => target.values(pair) as TokenIds;
+  }
+
+  /** Closes the files, where any are open. May be called twice. */
+  dispose(): void {
+    this.#store.dispose();
   }
 }
 
@@ -107,9 +183,8 @@ export function checkLineCounts(
   }
 }
 
-function checkOptions(options: PrepareOptions): void {
+function checkOptions(options: PrepareOptions, maxLength: number, maxLengthRatio: number | null): void {
   const { sourceVocabSize, targetVocabSize } = options;
-  const [maxLength, maxLengthRatio] = limitsOf(options);
   const isWithin = (value: number, least: number, most: number) =>
     Number.isInteger(value) && value >= least && value <= most;
   if (!isWithin(maxLength, 1, longestSentence)) {
@@ -124,54 +199,8 @@ function checkOptions(options: PrepareOptions): void {
   }
 }
 
-function vocabSizesOf(options: PrepareOptions): readonly number[] {
-  return [options.sourceVocabSize, options.targetVocabSize];
-}
-
-/** The header of the corpus that the folder holds; undefined where there is none or it is damaged. */
-function existingHeader(folder: string): CorpusHeader | undefined {
-  if (!existsSync(folder)) return undefined;
-  let entries: string[];
-  try {
-    entries = readdirSync(folder);
-  } catch (error) {
-    throw fileError(folder, "cannot read", error);
-  }
-  const isOurs = (entry: string) => entry === headerName || /^(source|target)\.(lengths|tokens)$/.test(entry);
-  if (!entries.every(isOurs)) {
-    throw new QkvError(
-      "option",
-      `${folder}: a prepared corpus needs a folder of its own; got one that holds ` +
-        `${entries.find((entry) => !isOurs(entry))}; name a folder that is new or empty`,
-    );
-  }
-  try {
-    return readHeader(folder);
-  } catch (error) {
-    if (error instanceof QkvError) return undefined;
-    throw error;
-  }
-}
-
-function stampOf(path: string): { bytes: number; modified: number } {
-  let stats: ReturnType<typeof statSync>;
-  try {
-    stats = statSync(path);
-  } catch (error) {
-    throw fileError(path, "cannot read", error);
-  }
-  if (stats.isDirectory()) {
-    throw new QkvError("file", `${path}: cannot read; it is a folder, where a file is needed`);
-  }
-  if (!stats.isFile()) {
-    throw new QkvError(
-      "file",
-      `${path}: the text is read twice and must be an ordinary file; got a pipe or device; write it to a file first`,
-    );
-  }
-  return { bytes: stats.size, modified: stats.mtimeMs };
-}
-
-function preparedFrom(folder: string, header: CorpusHeader, reused: boolean): PreparedCorpus {
-  return { ...header.report, folder, fingerprint: header.fingerprint, reused };
+function reportOf(folder: string, report: unknown): CorpusReport {
+  const parsed = reportSchema.safeParse(report);
+  if (parsed.success) return parsed.data;
+  throw damaged(folder, "pairs of sentences", "other examples");
 }
