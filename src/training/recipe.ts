@@ -2,7 +2,7 @@ import { z } from "zod";
 import { generatedCorpusNames } from "../data/generated-corpora.ts";
 import { transformerChoices } from "../models/transformer-config.ts";
 import { didYouMean, QkvError } from "../util/errors.ts";
-import { scheduleNames } from "./schedules.ts";
+import { checkOptimization, optimizationChoices } from "./optimization-choices.ts";
 
 /**
  * A recipe: everything that a training is, in one JSON file. Its words are those of Hugging Face's Trainer and of
@@ -46,45 +46,38 @@ const modelSchema = z.strictObject({
   ...transformerChoices,
 });
 
-const trainingSchema = z.strictObject({
-  seed: z.int().nonnegative().default(1),
-  max_steps: count.default(10_000),
-  /** Most tokens of a batch on either side, padding counted. */
-  max_tokens: count.default(4096),
-  /** Rows are padded to a multiple of this many tokens. */
-  pad_to_multiple_of: count.default(1),
-  /** Batches whose gradients make one update together. */
-  gradient_accumulation_steps: count.default(1),
-  optimizer: z.enum(["adam", "adamw"]).default("adam"),
-  learning_rate: z.number().positive().default(1e-3),
-  lr_scheduler_type: z.enum(scheduleNames).default("inverse_sqrt"),
-  warmup_steps: z.int().nonnegative().default(1000),
-  adam_beta1: rate.default(0.9),
-  adam_beta2: rate.default(0.98),
-  adam_epsilon: z.number().positive().default(1e-9),
-  weight_decay: z.number().min(0).default(0),
-  /** Gradients longer than this are scaled down to it; 0 = never. */
-  max_grad_norm: z.number().min(0).default(1),
-  label_smoothing_factor: rate.default(0.1),
-  /** Steps between two lines of the log. */
-  logging_steps: count.default(10),
-  /** Steps between two validations, each with a checkpoint. */
-  eval_steps: count.default(500),
-  /** Checkpoints kept besides the best. */
-  save_total_limit: count.default(10),
-  /** Validations without improvement after which training ends; null = never. */
-  early_stopping_patience: count.nullable().default(null),
-  metric_for_best_model: z.enum(["loss", "bleu"]).default("loss"),
-  /** Validation sentences translated for BLEU at each validation; 0 = none. */
-  eval_bleu_sentences: z.int().nonnegative().default(200),
-  /** The model that is kept at the end is the mean of this many last checkpoints; 1 = the last. */
-  average_checkpoints: count.default(5),
-  /** Word-vector text files, as wide as d_model, that the embeddings of whole words begin with. */
-  source_word_vectors: z.string().nullable().default(null),
-  target_word_vectors: z.string().nullable().default(null),
-  /** What model.safetensors is stored in. */
-  save_dtype: z.enum(["float32", "float16"]).default("float32"),
-});
+const trainingSchema = z
+  .strictObject({
+    seed: z.int().nonnegative().default(1),
+    max_steps: count.default(10_000),
+    /** Most tokens of a batch on either side, padding counted. */
+    max_tokens: count.default(4096),
+    /** Rows are padded to a multiple of this many tokens. */
+    pad_to_multiple_of: count.default(1),
+    /** Batches whose gradients make one update together. */
+    gradient_accumulation_steps: count.default(1),
+    ...optimizationChoices,
+    label_smoothing_factor: rate.default(0.1),
+    /** Steps between two lines of the log. */
+    logging_steps: count.default(10),
+    /** Steps between two validations, each with a checkpoint. */
+    eval_steps: count.default(500),
+    /** Checkpoints kept besides the best. */
+    save_total_limit: count.default(10),
+    /** Validations without improvement after which training ends; null = never. */
+    early_stopping_patience: count.nullable().default(null),
+    metric_for_best_model: z.enum(["loss", "bleu"]).default("loss"),
+    /** Validation sentences translated for BLEU at each validation; 0 = none. */
+    eval_bleu_sentences: z.int().nonnegative().default(200),
+    /** The model that is kept at the end is the mean of this many last checkpoints; 1 = the last. */
+    average_checkpoints: count.default(5),
+    /** Word-vector text files, as wide as d_model, that the embeddings of whole words begin with. */
+    source_word_vectors: z.string().nullable().default(null),
+    target_word_vectors: z.string().nullable().default(null),
+    /** What model.safetensors is stored in. */
+    save_dtype: z.enum(["float32", "float16"]).default("float32"),
+  })
+  .superRefine(checkOptimization);
 
 const generationSchema = z.strictObject({
   num_beams: count.default(5),
