@@ -12,6 +12,7 @@ import { type ParallelCorpus, parallelCorpusOf } from "../src/data/parallel-corp
 import { parseTransformerConfig } from "../src/models/transformer-config.ts";
 import { openCpu } from "../src/runtime/node/engine.ts";
 import { Learner } from "../src/training/learner.ts";
+import { adam } from "../src/training/optimizers/adam.ts";
 import { translationObjective } from "../src/training/translation-objective.ts";
 import { RandomStream, randomKey } from "../src/util/random.ts";
 
@@ -54,10 +55,7 @@ async function main(): Promise<void> {
   const device = await openCpu({ threads });
   const learner = await Learner.create(device, translationObjective(config, { labelSmoothing: 0.1 }), {
     seed: 1,
-    beta1: 0.9,
-    beta2: 0.98,
-    epsilon: 1e-9,
-    weightDecay: 0,
+    optimizer: adam({ beta1: 0.9, beta2: 0.98, epsilon: 1e-9 }),
     maxGradientNorm: 1,
   });
   console.log(`${device.description}; ${learner.parameterCount} parameters; ${steps} steps`);

@@ -6,6 +6,8 @@ import type { Gpt2Config } from "../src/models/gpt2-config.ts";
 import type { ParameterSpec } from "../src/nn/parameters.ts";
 import type { Device } from "../src/runtime/device.ts";
 import { Learner, type LearnerOptions, type Objective } from "../src/training/learner.ts";
+import { adam } from "../src/training/optimizers/adam.ts";
+import { parameterGroups } from "../src/training/parameter-groups.ts";
 import { translationObjective } from "../src/training/translation-objective.ts";
 import { RandomStream, randomKey } from "../src/util/random.ts";
 
@@ -23,14 +25,12 @@ export interface Subject {
   readonly floatingPointOperations: number;
 }
 
-const options: LearnerOptions = {
+const optionsFor = (objective: { readonly parameters: unknown }): LearnerOptions => ({
   seed: 1,
-  beta1: 0.9,
-  beta2: 0.99,
-  epsilon: 1e-8,
-  weightDecay: 0.1,
+  optimizer: adam({ beta1: 0.9, beta2: 0.99, epsilon: 1e-8 }),
+  groups: parameterGroups(objective.parameters, { weightDecay: 0.1 }),
   maxGradientNorm: 1,
-};
+});
 const learningRate = 1e-3;
 /** No token of the batches is padding. */
 const padTokenId = -1;
@@ -89,7 +89,8 @@ export async function createSubject(device: Device, size: SizeName, dropout: num
     bosTokenId: 0,
     eosTokenId: 0,
   };
-  const learner = await Learner.create(device, languageModelObjective(config), options);
+  const objective = languageModelObjective(config);
+  const learner = await Learner.create(device, objective, optionsFor(objective));
   const tokens = rows * length;
   const weights = layerCount * 12 * modelDim ** 2 + vocabSize * modelDim;
   return {
@@ -137,7 +138,7 @@ async function createTranslator(
     },
     { labelSmoothing: 0.1 },
   );
-  const learner = await Learner.create(device, objective, options);
+  const learner = await Learner.create(device, objective, optionsFor(objective));
   const tokens = rows * length;
   const lengths = new Int32Array(rows).fill(length);
   const attentions = 3 * layers;

@@ -125,6 +125,7 @@ export function t5Parameters(config: T5Config, withOutput: boolean): T5<Paramete
     relativePositions: parameterSpec(
       [dim("bucket", config.relativePositions.bucketCount), dim("head", headCount)],
       normal(factor * modelDim ** -0.5),
+      true,
     ),
     layers,
     finalNorm: rmsNormParameters(model),

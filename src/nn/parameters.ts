@@ -11,10 +11,12 @@ export interface ParameterSpec {
   readonly kind: "parameter";
   readonly dims: readonly Dim[];
   readonly initialize: Initializer;
+  /** Its numbers are added to something, although it has two axes; what has one is a bias or a gain anyway. */
+  readonly isBias?: boolean;
 }
 
-export function parameterSpec(dims: readonly Dim[], initialize: Initializer): ParameterSpec {
-  return { kind: "parameter", dims, initialize };
+export function parameterSpec(dims: readonly Dim[], initialize: Initializer, isBias = false): ParameterSpec {
+  return { kind: "parameter", dims, initialize, ...(isBias && { isBias }) };
 }
 
 /**

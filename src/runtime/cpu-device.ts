@@ -5,6 +5,8 @@ import { type LoweredProgram, lowerProgram, type ProgramOutput, type ProgramValu
 import { QkvError } from "../util/errors.ts";
 import { randomKey } from "../util/random.ts";
 import type {
+  AdafactorState,
+  AdafactorUpdate,
   AdamState,
   AdamUpdate,
   CompileOptions,
@@ -14,8 +16,11 @@ import type {
   HostArray,
   Program,
   RunRandomness,
+  SgdState,
+  SgdUpdate,
 } from "./device.ts";
 import { HostKeyValueCache } from "./key-value-cache.ts";
+import { adafactor, interpolate, sgd } from "./optimizer-kernels.ts";
 import { createSimdKernels } from "./simd-kernels.ts";
 import { accumulate, plainKernels, scatterAddRows, type VectorKernels } from "./vector-kernels.ts";
 
@@ -79,6 +84,7 @@ function onCpu(array: DeviceArray): CpuArray {
 }
 
 const floats = (array: DeviceArray): Float32Array => onCpu(array).data as Float32Array;
+const maybeFloats = (array: DeviceArray | undefined) => (array === undefined ? undefined : floats(array));
 
 /** A device that runs programs on ONNX Runtime's CPU operators, in this process's memory. */
 export function createCpuDevice(engine: Engine, options: CpuDeviceOptions): Device {
@@ -134,6 +140,26 @@ export function createCpuDevice(engine: Engine, options: CpuDeviceOptions): Devi
     async adam(state: AdamState, update: AdamUpdate) {
       const { parameter, gradient, firstMoment, secondMoment } = state;
       kernels.adam(floats(parameter), floats(gradient), floats(firstMoment), floats(secondMoment), update);
+    },
+    async adafactor({ parameter, gradient, ...moments }: AdafactorState, update: AdafactorUpdate) {
+      const { rows, columns, secondMoment, firstMoment } = moments;
+      adafactor(
+        floats(parameter),
+        floats(gradient),
+        {
+          rows: maybeFloats(rows),
+          columns: maybeFloats(columns),
+          secondMoment: maybeFloats(secondMoment),
+          firstMoment: maybeFloats(firstMoment),
+        },
+        update,
+      );
+    },
+    async sgd({ parameter, gradient, buffer }: SgdState, update: SgdUpdate) {
+      sgd(floats(parameter), floats(gradient), maybeFloats(buffer), update);
+    },
+    async interpolate(target, source, weight) {
+      interpolate(floats(target), floats(source), weight);
     },
     async dispose() {
       for (const program of [...programs]) await program.dispose();

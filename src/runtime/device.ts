@@ -1,6 +1,9 @@
 import type { Dim } from "../graph/dims.ts";
 import type { DType, Tensor } from "../graph/tensor.ts";
 import type { CacheShape, KeyValueCache } from "./key-value-cache.ts";
+import type { AdafactorUpdate, SgdUpdate } from "./optimizer-kernels.ts";
+
+export type { AdafactorUpdate, SgdUpdate } from "./optimizer-kernels.ts";
 
 /** Numbers in the memory of this process. Truth values are bytes. */
 export type HostArray = Float32Array | Int32Array | Uint8Array;
@@ -76,6 +79,23 @@ export interface AdamUpdate {
   readonly gradientScale: number;
 }
 
+/** The same for Adafactor: `rows` and `columns` for a matrix, else `secondMoment`; `firstMoment` where beta1 is given. */
+export interface AdafactorState {
+  readonly parameter: DeviceArray;
+  readonly gradient: DeviceArray;
+  readonly rows?: DeviceArray | undefined;
+  readonly columns?: DeviceArray | undefined;
+  readonly secondMoment?: DeviceArray | undefined;
+  readonly firstMoment?: DeviceArray | undefined;
+}
+
+/** The same for stochastic gradient descent; `buffer` where there is momentum. */
+export interface SgdState {
+  readonly parameter: DeviceArray;
+  readonly gradient: DeviceArray;
+  readonly buffer?: DeviceArray | undefined;
+}
+
 /** Where programs run and arrays live. */
 export interface Device {
   /** Names the engine, its version and its settings, e.g. "onnxruntime-node 1.30.0, cpu, 2 threads". */
@@ -93,5 +113,11 @@ export interface Device {
   sumOfSquares(arrays: readonly DeviceArray[]): Promise<number>;
   /** One step of Adam (with decoupled weight decay, AdamW), in place. Source: Loshchilov and Hutter, 2019. */
   adam(state: AdamState, update: AdamUpdate): Promise<void>;
+  /** One step of Adafactor, in place. Source: Shazeer and Stern, 2018. */
+  adafactor(state: AdafactorState, update: AdafactorUpdate): Promise<void>;
+  /** One step of stochastic gradient descent, in place. */
+  sgd(state: SgdState, update: SgdUpdate): Promise<void>;
+  /** target += weight · (source - target), element by element. */
+  interpolate(target: DeviceArray, source: DeviceArray, weight: number): Promise<void>;
   dispose(): Promise<void>;
 }

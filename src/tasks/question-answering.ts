@@ -44,10 +44,12 @@ export const questionAnswering: TaskDefinition = {
         const options = readTaskOptions(where, schema, given);
         const questions = inputs.map(checkQuestion);
         const windows = questions.flatMap((question, index) =>
-          answerWindows(source, question, { limit, stride: options.docStride ?? 128, where }).map((encoding) => ({
-            index,
-            encoding,
-          })),
+          answerWindows(source, question, { limit, stride: options.docStride ?? 128, where }).map(
+            (encoding) => ({
+              index,
+              encoding,
+            }),
+          ),
         );
         const spans = questions.map((): Span[] => []);
         const encodings = windows.map(({ encoding }) => encoding);

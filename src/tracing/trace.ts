@@ -2,6 +2,7 @@ import type { Dim } from "../graph/dims.ts";
 import { recordAddresses } from "../graph/scope.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { CompileOptions, Device, DeviceArray, Feed, HostArray } from "../runtime/device.ts";
+import { addressPattern } from "../util/address-pattern.ts";
 import { didYouMean, QkvError } from "../util/errors.ts";
 
 /** One intermediate value of a forward pass. */
@@ -54,7 +55,7 @@ export function selectAddresses(
 ): Map<string, Tensor> {
   const selected = new Map<string, Tensor>();
   const tests = patterns.map((pattern) => {
-    const expression = patternToRegExp(pattern);
+    const expression = addressPattern(pattern);
     const matching = [...addresses.keys()].filter((address) => expression.test(address));
     if (matching.length === 0) {
       throw new QkvError(
@@ -68,9 +69,4 @@ export function selectAddresses(
     if (tests.some((test) => test.test(address))) selected.set(address, tensor);
   }
   return selected;
-}
-
-function patternToRegExp(pattern: string): RegExp {
-  const literal = pattern.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${literal.join(".*")}$`);
 }

@@ -11,11 +11,19 @@ import {
 } from "../nn/parameters.ts";
 import type { Device, DeviceArray, Feed, HostArray, Program } from "../runtime/device.ts";
 import { QkvError } from "../util/errors.ts";
+import { MovingAverage } from "./moving-average.ts";
+import type { Optimizer } from "./optimizers/optimizer.ts";
+import { type ParameterGroups, parameterGroups } from "./parameter-groups.ts";
 
 /** What is learned: parameters, and a loss written down for them. */
 export interface Objective<Tree, Batch> {
   /** The tree of parameter specifications. */
   readonly parameters: Tree;
+  /**
+   * Those of them that are given and not learned, by address: the model that adapters are learned for, say. They must
+   * be frozen, and are no part of a checkpoint.
+   */
+  readonly fixed?: ReadonlyMap<string, DeviceArray>;
   /** Builds the loss: a scalar, summed over everything that counts. */
   loss(parameters: MapLeaves<Tree, Tensor>): Tensor;
   /** What the loss's inputs are fed for a batch. */
@@ -26,13 +34,22 @@ export interface Objective<Tree, Batch> {
 
 export interface LearnerOptions {
   readonly seed: number;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-  /** AdamW where above 0, else Adam. */
-  readonly weightDecay: number;
+  readonly optimizer: Optimizer;
+  /** What is learned, and how; no gradient is computed of anything else. Default: all, without weight decay. */
+  readonly groups?: ParameterGroups;
+  /** Where given, the moving average of the parameters is kept, with this decay. */
+  readonly emaDecay?: number | undefined;
   /** The gradient is scaled down to this norm where it is longer; 0 = never. */
   readonly maxGradientNorm: number;
+}
+
+/** Everything that a training remembers, by address. */
+export interface LearnedArrays {
+  readonly parameters: ReadonlyMap<string, DeviceArray>;
+  /** What the optimizer remembers, by `<address>.<state>`. */
+  readonly states: ReadonlyMap<string, DeviceArray>;
+  /** The moving averages of the parameters, where these are kept. */
+  readonly averages?: ReadonlyMap<string, DeviceArray>;
 }
 
 export interface StepResult {
@@ -44,37 +61,55 @@ export interface StepResult {
 }
 
 /**
- * A model while it is learned: its parameters, what Adam remembers of each, and the compiled gradient.
+ * A model while it is learned: its parameters, what the optimizer remembers of each, and the compiled gradient.
  * A step is a pure function of these, the batches, the seed and the number of the step.
  */
 export class Learner<Tree, Batch> {
   readonly parameters = new Map<string, DeviceArray>();
-  readonly firstMoments = new Map<string, DeviceArray>();
-  readonly secondMoments = new Map<string, DeviceArray>();
+  /** What the optimizer remembers, by `<address>.<state>`. */
+  readonly states = new Map<string, DeviceArray>();
   /** How many updates were made. */
   step = 0;
   readonly #device: Device;
   readonly #objective: Objective<Tree, Batch>;
   readonly #options: LearnerOptions;
   readonly #program: Program;
+  readonly #groups: ParameterGroups;
+  readonly #average: MovingAverage | undefined;
+  readonly #statesOf = new Map<string, Record<string, DeviceArray>>();
   readonly #sums = new Map<string, DeviceArray>();
 
   private constructor(
     device: Device,
     objective: Objective<Tree, Batch>,
     options: LearnerOptions,
+    groups: ParameterGroups,
     program: Program,
   ) {
     this.#device = device;
     this.#objective = objective;
     this.#options = options;
+    this.#groups = groups;
     this.#program = program;
     for (const [address, spec] of listParameters(objective.parameters)) {
       const shape = shapeOf(spec);
-      this.parameters.set(address, device.allocate("float32", shape));
-      this.firstMoments.set(address, device.allocate("float32", shape));
-      this.secondMoments.set(address, device.allocate("float32", shape));
+      const fixed = objective.fixed?.get(address);
+      this.parameters.set(address, fixed ?? device.allocate("float32", shape));
+      if (groups.has(address)) this.#statesOf.set(address, this.#allocateStates(address, shape));
     }
+    if (options.emaDecay !== undefined) {
+      const isLearned = (address: string) => groups.has(address);
+      this.#average = new MovingAverage(device, this.parameters, isLearned, options.emaDecay);
+    }
+  }
+
+  #allocateStates(address: string, shape: readonly number[]): Record<string, DeviceArray> {
+    const states: Record<string, DeviceArray> = {};
+    for (const [name, stateShape] of Object.entries(this.#options.optimizer.states(shape))) {
+      states[name] = this.#device.allocate("float32", stateShape!);
+      this.states.set(`${address}.${name}`, states[name]);
+    }
+    return states;
   }
 
   /** Compiles the gradient and gives the parameters their first values. */
@@ -83,9 +118,14 @@ export class Learner<Tree, Batch> {
     objective: Objective<Tree, Batch>,
     options: LearnerOptions,
   ): Promise<Learner<Tree, Batch>> {
-    const program = await device.compile(gradientOutputs(objective));
-    const learner = new Learner(device, objective, options, program);
+    const groups = options.groups ?? parameterGroups(objective.parameters);
+    for (const address of objective.fixed?.keys() ?? []) {
+      if (groups.has(address)) throw new QkvError("internal", `training: ${address} is given and not frozen`);
+    }
+    const program = await device.compile(gradientOutputs(objective, (address) => groups.has(address)));
+    const learner = new Learner(device, objective, options, groups, program);
     for (const [address, spec] of listParameters(objective.parameters)) {
+      if (objective.fixed?.has(address)) continue;
       await learner.parameters.get(address)!.write(initialValues(spec, address, options.seed));
     }
     return learner;
@@ -97,9 +137,25 @@ export class Learner<Tree, Batch> {
     return count;
   }
 
+  /** The parameters that the training is for: their moving averages where these are kept. */
+  get modelParameters(): ReadonlyMap<string, DeviceArray> {
+    return this.#average?.parameters ?? this.parameters;
+  }
+
+  /** What a checkpoint holds, besides the number of the step. */
+  get arrays(): LearnedArrays {
+    const own = (parameters: ReadonlyMap<string, DeviceArray>) =>
+      new Map([...parameters].filter(([address]) => !this.#objective.fixed?.has(address)));
+    return {
+      parameters: own(this.parameters),
+      states: this.states,
+      ...(this.#average !== undefined && { averages: own(this.#average.parameters) }),
+    };
+  }
+
   /** Makes one update from the gradients of one or more batches together. */
   async update(batches: readonly Batch[], learningRate: number): Promise<StepResult> {
-    const { seed, maxGradientNorm, beta1, beta2, epsilon, weightDecay } = this.#options;
+    const { seed, maxGradientNorm, optimizer } = this.#options;
     const step = this.step + 1;
     let lossSum = 0;
     let count = 0;
@@ -120,13 +176,16 @@ export class Learner<Tree, Batch> {
       throw await this.#explainDivergence(batches, step, loss, gradientNorm);
     }
     const clip = maxGradientNorm > 0 ? Math.min(1, maxGradientNorm / (gradientNorm + 1e-6)) : 1;
-    const update = { step, learningRate, beta1, beta2, epsilon, weightDecay, gradientScale: clip / count };
+    const gradientScale = clip / count;
+    if (step === 1) await this.#average?.begin();
     for (const [address, gradient] of flows) {
+      const { learningRateScale, weightDecay } = this.#groups.get(address)!;
       const parameter = this.parameters.get(address)!;
-      const firstMoment = this.firstMoments.get(address)!;
-      const secondMoment = this.secondMoments.get(address)!;
-      await this.#device.adam({ parameter, gradient, firstMoment, secondMoment }, update);
+      const states = this.#statesOf.get(address)!;
+      const numbers = { step, learningRate: learningRate * learningRateScale, weightDecay, gradientScale };
+      await optimizer.update(this.#device, { parameter, gradient, states }, numbers);
     }
+    await this.#average?.update(step);
     this.step = step;
     return { loss, gradientNorm, count };
   }
@@ -193,11 +252,15 @@ function allFinite(values: HostArray): boolean {
   return values.every((value) => Number.isFinite(value));
 }
 
-/** The loss and its gradient at every parameter, by address. */
-export function gradientOutputs<Tree, Batch>(objective: Objective<Tree, Batch>): Map<string, Tensor> {
+/** The loss and its gradient at every parameter that is learned, by address. */
+export function gradientOutputs<Tree, Batch>(
+  objective: Objective<Tree, Batch>,
+  isLearned: (address: string) => boolean = () => true,
+): Map<string, Tensor> {
   const leaves = new Map<string, Tensor>();
   const tensors = parameterTensors(objective.parameters);
   collectLeaves(objective.parameters, tensors, leaves);
+  for (const address of [...leaves.keys()]) if (!isLearned(address)) leaves.delete(address);
   const loss = objective.loss(tensors);
   const flows = gradients(loss, [...leaves.values()]);
   const outputs = new Map([[lossName, loss]]);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checkOptimization } from "./optimization-choices.ts";
 import { count, rate, trainingChoices } from "./training-choices.ts";
 
 /**
@@ -17,8 +18,8 @@ const dataSchema = z.strictObject({
   format: z.enum(["text", "jsonl", "csv", "tsv", "conll", "parquet"]).optional(),
   /** What a record of plain text is: a line, a document between blank lines, or the whole file. */
   documents: z.enum(["line", "document", "file"]).default("line"),
-  /** The files' columns by the task's own names for them: `{ "text": "sentence" }`. */
-  columns: z.record(z.string(), z.string()).default({}),
+  /** The files' columns by the task's own names for them; of several the first that a file has: `{ "text": "sentence" }`. */
+  columns: z.record(z.string(), z.union([z.string(), z.array(z.string()).min(1)])).default({}),
   /** The names of the columns, where the files do not begin with them. */
   column_names: z.array(z.string()).min(1).optional(),
   /** Where there is no validation file: this share of the records is held out, drawn by the seed or the last ones. */
@@ -136,29 +137,30 @@ const teacherSchema = z.strictObject({
   initialize: z.boolean().default(true),
 });
 
-const trainingSchema = z.strictObject({
-  ...trainingChoices,
-  optimizer: trainingChoices.optimizer.default("adamw"),
-  learning_rate: z.number().positive().default(5e-4),
-  lr_scheduler_type: trainingChoices.lr_scheduler_type.default("linear"),
-  warmup_steps: z.int().nonnegative().default(100),
-  adam_beta2: rate.default(0.999),
-  adam_epsilon: z.number().positive().default(1e-8),
-  average_checkpoints: count.default(1),
-  save_total_limit: count.default(2),
-  /** Updates; null = as many as `num_train_epochs` come to. */
-  max_steps: count.nullable().default(null),
-  /** Passes over the data, where `max_steps` is not given. */
-  num_train_epochs: z.number().positive().default(3),
-  /** Rows of a batch; default: as many as `max_tokens` allows. */
-  per_device_train_batch_size: count.optional(),
-  /** Most tokens of a batch, padding counted, where the rows are not given. */
-  max_tokens: count.default(4096),
-  /** Rows of a batch at validation. */
-  per_device_eval_batch_size: count.default(32),
-  /** The loss, or one of the task's metrics. */
-  metric_for_best_model: z.string().default("loss"),
-});
+const trainingSchema = z
+  .strictObject({
+    ...trainingChoices,
+    optimizer: trainingChoices.optimizer.default("adamw"),
+    learning_rate: z.number().positive().default(5e-4),
+    lr_scheduler_type: trainingChoices.lr_scheduler_type.default("linear"),
+    adam_beta2: rate.default(0.999),
+    adam_epsilon: z.number().positive().default(1e-8),
+    average_checkpoints: count.default(1),
+    save_total_limit: count.default(2),
+    /** Updates; null = as many as `num_train_epochs` come to. */
+    max_steps: count.nullable().default(null),
+    /** Passes over the data, where `max_steps` is not given. */
+    num_train_epochs: z.number().positive().default(3),
+    /** Rows of a batch; default: as many as `max_tokens` allows. */
+    per_device_train_batch_size: count.optional(),
+    /** Most tokens of a batch, padding counted, where the rows are not given. */
+    max_tokens: count.default(4096),
+    /** Rows of a batch at validation. */
+    per_device_eval_batch_size: count.default(32),
+    /** The loss, or one of the task's metrics. */
+    metric_for_best_model: z.string().default("loss"),
+  })
+  .superRefine(checkOptimization);
 
 /** What the recipes of all these tasks have. */
 const commonSchema = z.strictObject({

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { scheduleNames } from "./schedules.ts";
+import { optimizationChoices } from "./optimization-choices.ts";
 
 /**
  * How a training goes on, the same for every task. The words are those of Hugging Face's Trainer and of fairseq.
@@ -14,16 +14,7 @@ export const trainingChoices = {
   pad_to_multiple_of: count.default(1),
   /** Batches whose gradients make one update together. */
   gradient_accumulation_steps: count.default(1),
-  optimizer: z.enum(["adam", "adamw"]).default("adam"),
-  learning_rate: z.number().positive().default(1e-3),
-  lr_scheduler_type: z.enum(scheduleNames).default("inverse_sqrt"),
-  warmup_steps: z.int().nonnegative().default(1000),
-  adam_beta1: rate.default(0.9),
-  adam_beta2: rate.default(0.98),
-  adam_epsilon: z.number().positive().default(1e-9),
-  weight_decay: z.number().min(0).default(0),
-  /** Gradients longer than this are scaled down to it; 0 = never. */
-  max_grad_norm: z.number().min(0).default(1),
+  ...optimizationChoices,
   /** Steps between two lines of the log. */
   logging_steps: count.default(10),
   /** Steps between two validations, each with a checkpoint. */

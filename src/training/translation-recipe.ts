@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { generatedCorpusNames } from "../data/generated-corpora.ts";
 import { transformerChoices } from "../models/transformer-config.ts";
+import { checkOptimization } from "./optimization-choices.ts";
 import { count, rate, trainingChoices } from "./training-choices.ts";
 
 const dataSchema = z.strictObject({
@@ -38,18 +39,20 @@ const modelSchema = z.strictObject({
   ...transformerChoices,
 });
 
-const trainingSchema = z.strictObject({
-  ...trainingChoices,
-  /** Most tokens of a batch on either side, padding counted. */
-  max_tokens: count.default(4096),
-  label_smoothing_factor: rate.default(0.1),
-  metric_for_best_model: z.enum(["loss", "bleu"]).default("loss"),
-  /** Validation sentences translated for BLEU at each validation; 0 = none. */
-  eval_bleu_sentences: z.int().nonnegative().default(200),
-  /** Word-vector text files, as wide as d_model, that the embeddings of whole words begin with. */
-  source_word_vectors: z.string().nullable().default(null),
-  target_word_vectors: z.string().nullable().default(null),
-});
+const trainingSchema = z
+  .strictObject({
+    ...trainingChoices,
+    /** Most tokens of a batch on either side, padding counted. */
+    max_tokens: count.default(4096),
+    label_smoothing_factor: rate.default(0.1),
+    metric_for_best_model: z.enum(["loss", "bleu"]).default("loss"),
+    /** Validation sentences translated for BLEU at each validation; 0 = none. */
+    eval_bleu_sentences: z.int().nonnegative().default(200),
+    /** Word-vector text files, as wide as d_model, that the embeddings of whole words begin with. */
+    source_word_vectors: z.string().nullable().default(null),
+    target_word_vectors: z.string().nullable().default(null),
+  })
+  .superRefine(checkOptimization);
 
 const generationSchema = z.strictObject({
   num_beams: count.default(5),

@@ -7,6 +7,8 @@ import type { Device, DeviceArray } from "../../src/runtime/device.ts";
 import { openCpu } from "../../src/runtime/node/engine.ts";
 import { openModelFolder } from "../../src/tasks/node/model-folder.ts";
 import { gradientOutputs, Learner, type Objective } from "../../src/training/learner.ts";
+import { adam } from "../../src/training/optimizers/adam.ts";
+import { parameterGroups } from "../../src/training/parameter-groups.ts";
 import { bindCheckpoint, valuesOf } from "../../src/weights/checkpoint-names.ts";
 import { parse } from "../../src/weights/safetensors.ts";
 import { hasShared, needsShared, readSharedJson, sharedPath } from "../shared.ts";
@@ -62,10 +64,8 @@ describe.skipIf(!hasShared)(`training of pretrained families${needsShared}`, () 
     const objective = objectiveOf(model);
     const learner = await Learner.create(device, objective, {
       seed: 0,
-      beta1: 0.9,
-      beta2: 0.98,
-      epsilon: 1e-9,
-      weightDecay: 0.01,
+      optimizer: adam({ beta1: 0.9, beta2: 0.98, epsilon: 1e-9 }),
+      groups: parameterGroups(model.parameters, { weightDecay: 0.01 }),
       maxGradientNorm: 1,
     });
     for (const [address, spec] of listParameters(model.parameters)) {

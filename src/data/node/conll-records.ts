@@ -1,6 +1,12 @@
 import { QkvError } from "../../util/errors.ts";
 import { LineReader } from "./line-reader.ts";
-import { columnIndices, type FormatOptions, type Row, type TextSource } from "./record-rows.ts";
+import {
+  type ColumnName,
+  columnIndices,
+  type FormatOptions,
+  type Row,
+  type TextSource,
+} from "./record-rows.ts";
 
 /** The columns of files whose names nobody gives: those of CoNLL-2003, and the word with its tag. */
 const usualColumns: Readonly<Record<number, readonly string[]>> = {
@@ -15,7 +21,7 @@ const usualColumns: Readonly<Record<number, readonly string[]>> = {
  */
 export function* conllRows(
   source: TextSource,
-  columns: readonly string[],
+  columns: readonly ColumnName[],
   { columnNames }: FormatOptions,
 ): Generator<Row, void, undefined> {
   const reader = new LineReader(source.path, undefined, source.shownPath);

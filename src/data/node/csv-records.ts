@@ -4,7 +4,13 @@
  */
 import { QkvError } from "../../util/errors.ts";
 import { LineReader } from "./line-reader.ts";
-import { columnIndices, type FormatOptions, type Row, type TextSource } from "./record-rows.ts";
+import {
+  type ColumnName,
+  columnIndices,
+  type FormatOptions,
+  type Row,
+  type TextSource,
+} from "./record-rows.ts";
 
 /** A row beyond this many characters has a quote that nobody closed. */
 const longestRow = 64 * 1024 * 1024;
@@ -12,7 +18,7 @@ const longestRow = 64 * 1024 * 1024;
 /** Comma-separated values; see `separatedRows`. */
 export function csvRows(
   source: TextSource,
-  columns: readonly string[],
+  columns: readonly ColumnName[],
   options: FormatOptions,
 ): Iterable<Row> {
   return separatedRows(source, columns, ",", options.quotes ?? true, options.columnNames);
@@ -21,7 +27,7 @@ export function csvRows(
 /** Tab-separated values, in which a quote is a character like others unless `quotes` says otherwise. */
 export function tsvRows(
   source: TextSource,
-  columns: readonly string[],
+  columns: readonly ColumnName[],
   options: FormatOptions,
 ): Iterable<Row> {
   return separatedRows(source, columns, "\t", options.quotes ?? false, options.columnNames);
@@ -35,7 +41,7 @@ export function tsvRows(
  */
 function* separatedRows(
   source: TextSource,
-  columns: readonly string[],
+  columns: readonly ColumnName[],
   separator: string,
   quotes: boolean,
   columnNames: readonly string[] | undefined,

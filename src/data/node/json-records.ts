@@ -1,8 +1,11 @@
 import { LineReader } from "./line-reader.ts";
-import { missingColumn, type Row, type TextSource } from "./record-rows.ts";
+import { type ColumnName, missingColumn, namesOf, type Row, type TextSource } from "./record-rows.ts";
 
 /** JSON lines: one object a line, whose keys are the columns. Blank lines are no rows. */
-export function* jsonRows(source: TextSource, columns: readonly string[]): Generator<Row, void, undefined> {
+export function* jsonRows(
+  source: TextSource,
+  columns: readonly ColumnName[],
+): Generator<Row, void, undefined> {
   const reader = new LineReader(source.path, undefined, source.shownPath);
   try {
     for (let text = reader.read(); text !== undefined; text = reader.read()) {
@@ -15,7 +18,7 @@ export function* jsonRows(source: TextSource, columns: readonly string[]): Gener
   }
 }
 
-function rowOf(text: string, columns: readonly string[]): { values: unknown[] } | { problem: string } {
+function rowOf(text: string, columns: readonly ColumnName[]): { values: unknown[] } | { problem: string } {
   let object: unknown;
   try {
     object = JSON.parse(text);
@@ -26,9 +29,10 @@ function rowOf(text: string, columns: readonly string[]): { values: unknown[] } 
     return { problem: `a line must be one JSON object; got ${startOf(text)}` };
   }
   const row = object as Readonly<Record<string, unknown>>;
-  const missing = columns.find((column) => !Object.hasOwn(row, column));
-  if (missing !== undefined) return { problem: missingColumn(missing, Object.keys(row)) };
-  return { values: columns.map((column) => row[column]) };
+  const names = columns.map((column) => namesOf(column).find((name) => Object.hasOwn(row, name)));
+  const missing = names.indexOf(undefined);
+  if (missing >= 0) return { problem: missingColumn(columns[missing]!, Object.keys(row)) };
+  return { values: names.map((name) => row[name!]) };
 }
 
 function startOf(text: string): string {

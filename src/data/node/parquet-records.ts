@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import type { FileMetaData } from "hyparquet";
 import { QkvError } from "../../util/errors.ts";
 import { fileError } from "../../util/node/file-error.ts";
-import { columnIndices, type Row, type TextSource } from "./record-rows.ts";
+import { type ColumnName, columnIndices, type Row, type TextSource } from "./record-rows.ts";
 
 /** Stands for a text that is not valid UTF-8. */
 const invalidText = Symbol("invalid UTF-8");
@@ -14,7 +14,7 @@ const invalidText = Symbol("invalid UTF-8");
  */
 export async function* parquetRows(
   { path, shownPath }: TextSource,
-  columns: readonly string[],
+  columns: readonly ColumnName[],
 ): AsyncGenerator<Row, void, undefined> {
   // Loaded when the first such file is read: most trainings have none.
   const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import("hyparquet");
@@ -34,7 +34,8 @@ export async function* parquetRows(
   } catch (error) {
     throw unreadable(error);
   }
-  columnIndices(shownPath, columns, topLevelColumns(metadata));
+  const available = topLevelColumns(metadata);
+  const names = columnIndices(shownPath, columns, available).map((index) => available[index]!);
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const stringFromBytes = (bytes: Uint8Array): unknown => {
     try {
@@ -51,7 +52,7 @@ export async function* parquetRows(
       rows = await parquetReadObjects({
         file,
         metadata,
-        columns: [...new Set(columns)],
+        columns: [...new Set(names)],
         rowStart: line,
         rowEnd,
         compressors,
@@ -61,7 +62,7 @@ export async function* parquetRows(
       throw unreadable(error);
     }
     if (rows.length !== rowEnd - line) throw unreadable(`a row group with ${rows.length} of its rows`);
-    for (const row of rows) yield { line: ++line, ...plainValues(columns, row) };
+    for (const row of rows) yield { line: ++line, ...plainValues(names, row) };
   }
 }
 

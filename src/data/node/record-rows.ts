@@ -7,6 +7,9 @@ import { createGunzip } from "node:zlib";
 import { didYouMean, QkvError } from "../../util/errors.ts";
 import { fileError } from "../../util/node/file-error.ts";
 
+/** What a wanted column is called: a name, or several of which the first that the file has is meant. */
+export type ColumnName = string | readonly string[];
+
 /** A row of a file: the values of the wanted columns, in their order, or what is wrong with it. */
 export type Row =
   | { readonly line: number; readonly values: readonly unknown[] }
@@ -35,7 +38,7 @@ export interface TextSource {
  */
 export type RowReader = (
   source: TextSource,
-  columns: readonly string[],
+  columns: readonly ColumnName[],
   options: FormatOptions,
 ) => Iterable<Row> | AsyncIterable<Row>;
 
@@ -45,7 +48,7 @@ export type RowReader = (
  */
 export function columnIndices(
   file: string,
-  wanted: readonly string[],
+  wanted: readonly ColumnName[],
   available: readonly string[],
   wayOut = "map the field to one of them",
 ): readonly number[] {
@@ -57,16 +60,23 @@ export function columnIndices(
     );
   }
   return wanted.map((column) => {
-    const index = available.indexOf(column);
-    if (index !== -1) return index;
+    const name = namesOf(column).find((own) => available.includes(own));
+    if (name !== undefined) return available.indexOf(name);
     throw new QkvError("data", `${file}: ${missingColumn(column, available)}; ${wayOut}`);
   });
 }
 
+/** All names of a wanted column. */
+export function namesOf(column: ColumnName): readonly string[] {
+  return typeof column === "string" ? [column] : column;
+}
+
 /** What is wrong where a column is not there. */
-export function missingColumn(column: string, available: readonly string[]): string {
+export function missingColumn(column: ColumnName, available: readonly string[]): string {
   const names = available.map((name) => `"${name}"`).join(", ");
-  return `has no column "${column}"${didYouMean(column, available)}; got ${names === "" ? "no columns" : names}`;
+  const [first, ...others] = namesOf(column);
+  const wanted = [`"${first}"`, ...others.map((name) => `"${name}"`)].join(" or ");
+  return `has no column ${wanted}${didYouMean(first!, available)}; got ${names === "" ? "no columns" : names}`;
 }
 
 /**

@@ -5,7 +5,14 @@ import { conllRows } from "./conll-records.ts";
 import { csvRows, tsvRows } from "./csv-records.ts";
 import { jsonRows } from "./json-records.ts";
 import { parquetRows } from "./parquet-records.ts";
-import { type FormatOptions, type Row, type RowReader, unpackGzip } from "./record-rows.ts";
+import {
+  type ColumnName,
+  type FormatOptions,
+  namesOf,
+  type Row,
+  type RowReader,
+  unpackGzip,
+} from "./record-rows.ts";
 import { textRows } from "./text-records.ts";
 
 interface Format {
@@ -33,8 +40,8 @@ export const recordFormats = Object.keys(formats) as readonly RecordFormat[];
 export interface ReadOptions<Types extends FieldTypes> extends FormatOptions {
   /** The fields that each record must have, and their types. */
   readonly fields: Types;
-  /** The columns that the fields are called in the file, where they are called otherwise. */
-  readonly columns?: { readonly [Field in keyof Types]?: string };
+  /** What the fields are called in the file, where they are called otherwise; of several names the first that it has. */
+  readonly columns?: { readonly [Field in keyof Types]?: ColumnName };
   /** Default: by the ending of the file's name (before `.gz`, where it ends so). */
   readonly format?: RecordFormat;
   /** `skip` leaves bad rows out, counts them, and reports the first. Default `error`. */
@@ -131,7 +138,7 @@ export function describeRecordReport({ file, records, skipped, firstSkipped }: R
 async function* rowsOf(
   file: string,
   format: RecordFormat,
-  columns: readonly string[],
+  columns: readonly ColumnName[],
   options: FormatOptions,
 ): AsyncGenerator<Row, void, undefined> {
   const rows: RowReader = formats[format].rows;
@@ -149,12 +156,12 @@ async function* rowsOf(
 
 function readFields(
   types: readonly (readonly [string, FieldTypes[string]])[],
-  columns: readonly string[],
+  columns: readonly ColumnName[],
   values: readonly unknown[],
 ): { fields: Record<string, unknown> } | { problem: string } {
   const fields: Record<string, unknown> = {};
   for (const [at, [field, type]] of types.entries()) {
-    const read = readField(type, columns[at]!, values[at]);
+    const read = readField(type, namesOf(columns[at]!).join(" or "), values[at]);
     if ("problem" in read) return read;
     fields[field] = read.value;
   }

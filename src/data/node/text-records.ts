@@ -2,7 +2,13 @@ import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { fileError } from "../../util/node/file-error.ts";
 import { LineReader } from "./line-reader.ts";
-import { columnIndices, type FormatOptions, type Row, type TextSource } from "./record-rows.ts";
+import {
+  type ColumnName,
+  columnIndices,
+  type FormatOptions,
+  type Row,
+  type TextSource,
+} from "./record-rows.ts";
 
 /**
  * Plain text, whose one column is called `text`: each line a record; or each document, lines joined by "\n", with one
@@ -10,7 +16,7 @@ import { columnIndices, type FormatOptions, type Row, type TextSource } from "./
  */
 export function textRows(
   source: TextSource,
-  columns: readonly string[],
+  columns: readonly ColumnName[],
   { unit = "line" }: FormatOptions,
 ): Iterable<Row> {
   const wayOut = 'plain text has the one column "text"; map the field to it, or name the format';

@@ -7,7 +7,12 @@ import { openModelFolder } from "./model-folder.ts";
 import { findModel, kindOf } from "./shipped.ts";
 
 /** Opens a model that a student shall learn from. @param name - its folder, maybe relative to the data's */
-export async function openTeacher(device: Device, name: string, head: Head, dataFolder: string): Promise<Teacher> {
+export async function openTeacher(
+  device: Device,
+  name: string,
+  head: Head,
+  dataFolder: string,
+): Promise<Teacher> {
   const beside = join(dataFolder, name);
   const folder = (await kindOf(beside)) === "folder" ? beside : await findModel(name);
   const { model, parameters } = await openModelFolder(folder, {

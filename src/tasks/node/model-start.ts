@@ -72,12 +72,20 @@ export async function createModelStart(options: NewModelOptions): Promise<ModelS
     from === undefined
       ? { vocab_size: tokenizers.target.vocabSize, ...idsOf(tokenizers.target, family.newTokenizer) }
       : {};
-  const { architectures: _architectures, ...config }: JsonObject = { ...base, ...vocabulary, ...own, ...ofLabels };
+  const { architectures: _architectures, ...config }: JsonObject = {
+    ...base,
+    ...vocabulary,
+    ...own,
+    ...ofLabels,
+  };
   const model = createModel(config, { head, withoutPooler: true }, `recipe ${recipe.name}: model`);
   checkVocabulary(recipe, model, tokenizers);
   const ofFolder = from === undefined ? {} : ((await readJsonObject(join(from, generationFile))) ?? {});
-  const generationConfig =
-    model.generation && { ...ofFolder, ...generationIdsOf(config), ...recipe.generation };
+  const generationConfig = model.generation && {
+    ...ofFolder,
+    ...generationIdsOf(config),
+    ...recipe.generation,
+  };
   return { model, config, tokenizers, tokenizerFiles, generationConfig };
 }
 
@@ -109,11 +117,18 @@ export async function writeStartedModel(
 
 const generationFile = "generation_config.json";
 
-const jsonBytes = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
+const jsonBytes = (value: unknown): Uint8Array =>
+  new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
 
 /** The tokens that generation needs, from config.json. */
 function generationIdsOf(config: JsonObject): JsonObject {
-  const keys = ["bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "forced_eos_token_id"];
+  const keys = [
+    "bos_token_id",
+    "eos_token_id",
+    "pad_token_id",
+    "decoder_start_token_id",
+    "forced_eos_token_id",
+  ];
   return Object.fromEntries(keys.flatMap((key) => (config[key] == null ? [] : [[key, config[key]]])));
 }
 
@@ -139,7 +154,8 @@ async function readConfigOf(folder: string): Promise<JsonObject> {
 
 /** What config.json says of labels. A regression has one number, which has no name of its own. */
 function labelsConfig(labels: readonly string[], recipe: ModelRecipe): JsonObject {
-  const problem = recipe.task === "text-classification" ? { problem_type: recipe.objective.problem_type } : {};
+  const problem =
+    recipe.task === "text-classification" ? { problem_type: recipe.objective.problem_type } : {};
   return {
     id2label: Object.fromEntries(labels.map((label, id) => [id, label])),
     label2id: Object.fromEntries(labels.map((label, id) => [label, id])),
@@ -158,7 +174,12 @@ function checkVocabulary(recipe: ModelRecipe, { config }: Model, { source }: Mod
 
 /** Learns a tokenizer of a family's kind from the training text. @returns its files */
 async function learnTokenizer({ recipe, lines, onProgress }: NewModelOptions, style: NewTokenizer) {
-  const { type = style.kind, vocab_size: vocabSize, lowercase, min_frequency: minFrequency } = recipe.tokenizer;
+  const {
+    type = style.kind,
+    vocab_size: vocabSize,
+    lowercase,
+    min_frequency: minFrequency,
+  } = recipe.tokenizer;
   const { specialTokens, template } = style;
   const report = (done: number, goal = done) => onProgress(done, goal);
   const common = { vocabSize, specialTokens, lowercase, onProgress: report };
@@ -208,7 +229,9 @@ export async function loadBase(
   parameters: ReadonlyMap<string, DeviceArray>,
 ): Promise<{ readonly absent: readonly string[]; readonly unused: readonly string[] }> {
   const { path, tensors } = await openCheckpoint(folder);
-  const wanted = new Map([...listParameters(model.parameters)].map(([address, spec]) => [address, shapeOf(spec)]));
+  const wanted = new Map(
+    [...listParameters(model.parameters)].map(([address, spec]) => [address, shapeOf(spec)]),
+  );
   const { bound, absent, unused } = bindBase(wanted, tensors, model.names, path);
   await loadBoundValues(bound, tensors, false, async (address, _, data) => {
     await parameters.get(address)!.write(data);

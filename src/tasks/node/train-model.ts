@@ -2,10 +2,15 @@ import { join } from "node:path";
 import { prepareTokens } from "../../data/node/prepare-tokens.ts";
 import { openTokenStore } from "../../data/node/token-store.ts";
 import { listParameters } from "../../nn/parameters.ts";
-import type { Device, DeviceArray } from "../../runtime/device.ts";
+import type { Device } from "../../runtime/device.ts";
 import type { Objective } from "../../training/learner.ts";
 import type { ModelRecipe, ModelTaskName } from "../../training/model-recipe.ts";
-import { type NextBatch, type RunParts, type RunRecipe, runTraining } from "../../training/node/training-run.ts";
+import {
+  type NextBatch,
+  type RunParts,
+  type RunRecipe,
+  runTraining,
+} from "../../training/node/training-run.ts";
 import { distillationObjective } from "../../training/objectives/distillation.ts";
 import { type ModelBatch, modelObjective } from "../../training/objectives/model-objective.ts";
 import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
@@ -61,10 +66,13 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
   const set = task.open(await trainingStore(options, task, data, context), context);
   const batches = batchesOf(set, asked);
   const recipe = withSteps(asked, batches.perEpoch);
-  const teacher = recipe.teacher && (await openTeacher(device, recipe.teacher.from, task.head, options.dataFolder));
+  const teacher =
+    recipe.teacher && (await openTeacher(device, recipe.teacher.from, task.head, options.dataFolder));
   const ownObjective = task.objective?.(context, "training") ?? modelObjective(start.model);
   const objective: Objective<unknown, ModelBatch> =
-    teacher === undefined ? ownObjective : distillationObjective(start.model, teacher, teacherChoices(recipe));
+    teacher === undefined
+      ? ownObjective
+      : distillationObjective(start.model, teacher, teacherChoices(recipe));
   const evaluator = await evaluatorOf(options, "validation", task, data, context, start);
   const addresses = [...listParameters(start.model.parameters).keys()];
 
@@ -106,11 +114,11 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
 }
 
 /** The table's types are those of one task each; here it is whichever the recipe names. */
-function taskOf(recipe: ModelRecipe): AnyTask {
+export function taskOf(recipe: ModelRecipe): AnyTask {
   return trainingTasks[recipe.task] as unknown as AnyTask;
 }
 
-function contextOf(recipe: ModelRecipe, { model, tokenizers }: ModelStart, folder: string): TaskContext {
+export function contextOf(recipe: ModelRecipe, { model, tokenizers }: ModelStart, folder: string): TaskContext {
   return { recipe, model, tokenizers, longest: longestInput({ model, tokenizers }), folder };
 }
 
@@ -131,7 +139,8 @@ async function startOf(
   if (options.resume && (await kindOf(join(folder, "config.json"))) !== undefined) {
     return await readModelStart(folder, task.head);
   }
-  const place = async (name: string | undefined) => (name === undefined ? undefined : await folderOf(name, dataFolder));
+  const place = async (name: string | undefined) =>
+    name === undefined ? undefined : await folderOf(name, dataFolder);
   const start = await createModelStart({
     recipe,
     head: task.head,
@@ -194,12 +203,15 @@ function columnSpec(kind: ColumnKind, { model, tokenizers }: TaskContext) {
   return kind === "labels" ? { bound, least: -100 } : { bound };
 }
 
-function mapValues<From, To>(table: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> {
+function mapValues<From, To>(
+  table: Readonly<Record<string, From>>,
+  map: (value: From) => To,
+): Record<string, To> {
   return Object.fromEntries(Object.entries(table).map(([name, value]) => [name, map(value)]));
 }
 
 /** What measures a model on a part of the data; nothing where there is no such part. */
-async function evaluatorOf(
+export async function evaluatorOf(
   { device, onEvent, directory }: Pick<TrainModelOptions, "device" | "onEvent" | "directory">,
   split: Split,
   task: AnyTask,

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { FieldTypes } from "../../data/record-fields.ts";
 import { describeRecordReport, readRecords } from "../../data/node/records.ts";
+import type { FieldTypes } from "../../data/record-fields.ts";
 import type { ModelRecipe, ModelTaskName } from "../../training/model-recipe.ts";
 import type { RunEvent } from "../../training/run-events.ts";
 import { QkvError } from "../../util/errors.ts";
@@ -46,7 +46,8 @@ export class TrainingData<Name extends ModelTaskName> {
   async *records(split: Split, { report = false } = {}): AsyncGenerator<TrainingRecord, void, undefined> {
     const { data } = this.#recipe;
     const { files, isHeldOut } = this.filesOf(split);
-    const most = (split === "train" ? data.max_train_samples : data.max_eval_samples) ?? Number.POSITIVE_INFINITY;
+    const most =
+      (split === "train" ? data.max_train_samples : data.max_eval_samples) ?? Number.POSITIVE_INFINITY;
     const divides = data.validation === undefined && data.validation_split > 0 && split !== "test";
     const belongs = divides ? await this.#divider() : () => false;
     let index = 0;
@@ -62,7 +63,8 @@ export class TrainingData<Name extends ModelTaskName> {
         }
         index++;
       }
-      if (report) this.#onEvent({ type: "message", text: `${split}: ${describeRecordReport(reader.report)}` });
+      if (report)
+        this.#onEvent({ type: "message", text: `${split}: ${describeRecordReport(reader.report)}` });
     }
   }
 
@@ -70,7 +72,7 @@ export class TrainingData<Name extends ModelTaskName> {
     const { columns, format, column_names, on_bad_row, documents } = this.#recipe.data;
     return readRecords(file, {
       fields: this.#fields,
-      columns: columns as { [field: string]: string },
+      columns,
       onBadRow: on_bad_row,
       ...(format !== undefined && { format }),
       ...(column_names !== undefined && { columnNames: column_names }),
@@ -115,7 +117,8 @@ export class TrainingData<Name extends ModelTaskName> {
   /** Lets others have their turn. */
   async #pause(): Promise<void> {
     await nextTurn();
-    if (this.#signal.aborted) throw new QkvError("interrupted", "the training was stopped before its first step");
+    if (this.#signal.aborted)
+      throw new QkvError("interrupted", "the training was stopped before its first step");
   }
 }
 

@@ -15,6 +15,7 @@ export function labelId(labels: readonly string[], label: string, where: string)
 /** Labels in the order of their ids: numbers by size, others by their characters. */
 export function sortLabels(labels: Iterable<string>): string[] {
   const list = [...new Set(labels)];
-  if (list.every((label) => /^-?\d+$/.test(label))) return list.sort((left, right) => Number(left) - Number(right));
+  if (list.every((label) => /^-?\d+$/.test(label)))
+    return list.sort((left, right) => Number(left) - Number(right));
   return list.sort((left, right) => (left < right ? -1 : 1));
 }

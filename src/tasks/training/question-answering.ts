@@ -65,7 +65,9 @@ export const answeringTraining: TrainingTask<"question-answering"> = {
 
   async trial(device, opened, { records }, { recipe }: Context): Promise<Trial> {
     const task = await questionAnswering.open(device, opened, "question-answering");
-    const questions = records.map(({ fields }) => fields as { question: string; context: string; answers: string[] });
+    const questions = records.map(
+      ({ fields }) => fields as { question: string; context: string; answers: string[] },
+    );
     const { doc_stride: docStride, max_answer_length: maxAnswerLen } = recipe.objective;
     return {
       async run() {
@@ -92,11 +94,17 @@ function placeOfAnswer({ where, fields }: TrainingRecord): { start: number; end:
   const start = given === undefined ? context.indexOf(answer) : [...context].slice(0, given).join("").length;
   if (start >= 0 && context.startsWith(answer, start)) return { start, end: start + answer.length };
   const place = given === undefined ? "" : ` at character ${given}`;
-  throw new QkvError("data", `${where}: the context must hold the answer${place}; got ${JSON.stringify(answer)}`);
+  throw new QkvError(
+    "data",
+    `${where}: the context must hold the answer${place}; got ${JSON.stringify(answer)}`,
+  );
 }
 
 /** The tokens at which an answer begins and ends in a window; 0 and 0 where it is not whole there. */
-function placesIn({ offsets, sequenceIds }: Encoding, { start, end }: { start: number; end: number }): number[] {
+function placesIn(
+  { offsets, sequenceIds }: Encoding,
+  { start, end }: { start: number; end: number },
+): number[] {
   const isOfContext = (place: number) => sequenceIds[place] === 1;
   const first = offsets.findIndex(([, own], place) => isOfContext(place) && own > start);
   const last = offsets.findLastIndex(([own], place) => isOfContext(place) && own < end);

@@ -22,7 +22,8 @@ export const similarityTraining: TrainingTask<"sentence-similarity"> = {
   encode({ fields }: TrainingRecord, context: Context) {
     const { text, text_pair } = fields as { text: string; text_pair: string };
     const { max_length } = context.recipe.objective;
-    const encode = (own: string) => context.tokenizers.source.encode(own, truncatedTo(context, max_length)).ids;
+    const encode = (own: string) =>
+      context.tokenizers.source.encode(own, truncatedTo(context, max_length)).ids;
     const [first, second] = [encode(text), encode(text_pair)];
     return first.length === 0 || second.length === 0 ? [] : [{ first, second }];
   },

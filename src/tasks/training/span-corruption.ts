@@ -1,8 +1,15 @@
 import { corruptSpans } from "../../training/corruption/corrupt-spans.ts";
 import { QkvError } from "../../util/errors.ts";
-import { encoderDecoderBatch } from "./text2text-generation.ts";
 import { perplexityTally } from "./perplexity.ts";
-import { blockLengthOf, blocksOf, encodePieces, framesOf, randomOfBlock, tokenStream } from "./text-blocks.ts";
+import {
+  blockLengthOf,
+  blocksOf,
+  encodePieces,
+  framesOf,
+  randomOfBlock,
+  tokenStream,
+} from "./text-blocks.ts";
+import { encoderDecoderBatch } from "./text2text-generation.ts";
 import type { TaskContext, TrainingTask } from "./training-task.ts";
 
 type Context = TaskContext<"span-corruption">;
@@ -25,10 +32,16 @@ export const spanCorruptionTraining: TrainingTask<"span-corruption"> = {
       sentinelIds.push(id);
     }
     if (sentinelIds.length === 0) {
-      throw new QkvError("config", `${recipe.name}: its tokenizer must have tokens <extra_id_0> ...; got none`);
+      throw new QkvError(
+        "config",
+        `${recipe.name}: its tokenizer must have tokens <extra_id_0> ...; got none`,
+      );
     }
     const options = { noiseDensity: noise_density, meanSpanLength: mean_noise_span_length, sentinelIds };
-    const blocks = blocksOf(tokenStream(store), blockLengthOf(context, block_size, before.length + after.length));
+    const blocks = blocksOf(
+      tokenStream(store),
+      blockLengthOf(context, block_size, before.length + after.length),
+    );
     return {
       length: blocks.length,
       width: (index) => blocks.lengthOf(index) + before.length + after.length,
@@ -37,7 +50,11 @@ export const spanCorruptionTraining: TrainingTask<"span-corruption"> = {
           corruptSpans(blocks.block(index), options, randomOfBlock("spans", draw, index)),
         );
         const sources = rows.map(({ source }) => [...before, ...source, ...after]);
-        return encoderDecoderBatch(context, sources, rows.map(({ target }) => [...target, ...after]));
+        return encoderDecoderBatch(
+          context,
+          sources,
+          rows.map(({ target }) => [...target, ...after]),
+        );
       },
     };
   },

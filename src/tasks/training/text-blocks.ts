@@ -14,11 +14,15 @@ export interface TokenStream {
 const pieceLength = 4096;
 
 /** A text's tokens without special ones around, and the end token behind, in pieces. */
-export function* encodePieces({ fields }: TrainingRecord, { tokenizers, model }: TaskContext): Generator<Example> {
+export function* encodePieces(
+  { fields }: TrainingRecord,
+  { tokenizers, model }: TaskContext,
+): Generator<Example> {
   const ids = tokenizers.source.encodeIds(fields.text as string, { addSpecialTokens: false });
   const end = endOfText(tokenizers.source, model.config.eosTokenId);
   if (end !== undefined) ids.push(end);
-  for (let start = 0; start < ids.length; start += pieceLength) yield { ids: ids.slice(start, start + pieceLength) };
+  for (let start = 0; start < ids.length; start += pieceLength)
+    yield { ids: ids.slice(start, start + pieceLength) };
 }
 
 /** The token between texts: the model's end, or what stands behind every text. */
@@ -92,13 +96,23 @@ export function randomOfBlock(what: string, { seed, epoch }: Draw, index: number
  * @param special - tokens that are put around each
  * @throws QkvError "config" where the model has no limit and the recipe names none, or one that the model cannot read
  */
-export function blockLengthOf({ longest, model }: TaskContext, wanted: number | undefined, special: number): number {
+export function blockLengthOf(
+  { longest, model }: TaskContext,
+  wanted: number | undefined,
+  special: number,
+): number {
   if (wanted === undefined && !Number.isFinite(longest)) {
-    throw new QkvError("config", `recipe: objective.block_size is needed, since ${model.architecture} has no limit`);
+    throw new QkvError(
+      "config",
+      `recipe: objective.block_size is needed, since ${model.architecture} has no limit`,
+    );
   }
   const size = wanted ?? longest;
   if (size > longest) {
-    throw new QkvError("config", `recipe: objective.block_size can be ${longest} at most in this model; got ${size}`);
+    throw new QkvError(
+      "config",
+      `recipe: objective.block_size can be ${longest} at most in this model; got ${size}`,
+    );
   }
   if (size <= special) {
     throw new QkvError("config", `recipe: objective.block_size must be above ${special}; got ${size}`);

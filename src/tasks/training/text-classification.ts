@@ -5,11 +5,11 @@ import type { ModelRecipe } from "../../training/model-recipe.ts";
 import { largestPlace } from "../probabilities.ts";
 import { labelId } from "./labels.ts";
 import {
+  type HeldOut,
+  type Metrics,
   modelBatch,
   padRows,
   rowsOf,
-  type HeldOut,
-  type Metrics,
   type Tally,
   type TaskContext,
   type TrainingRecord,
@@ -80,12 +80,17 @@ export const classificationTraining: TrainingTask<"text-classification"> = {
 };
 
 /** What is measured: labels as they are, and the model's numbers, text by text. */
-const scores: { readonly [Type in Recipe["objective"]["problem_type"]]: (
-  expected: readonly number[][],
-  predicted: readonly number[][],
-) => Metrics } = {
+const scores: {
+  readonly [Type in Recipe["objective"]["problem_type"]]: (
+    expected: readonly number[][],
+    predicted: readonly number[][],
+  ) => Metrics;
+} = {
   single_label_classification(expected, predicted) {
-    const score = scoreClassification(expected.map(([label]) => label!), predicted.map(largestPlace));
+    const score = scoreClassification(
+      expected.map(([label]) => label!),
+      predicted.map(largestPlace),
+    );
     return {
       accuracy: score.accuracy,
       macro_f1: score.macro.f1,

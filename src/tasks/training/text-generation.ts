@@ -2,7 +2,14 @@ import { ignoredLabel } from "../../nn/losses.ts";
 import { textGeneration } from "../text-generation.ts";
 import { textTally } from "./perplexity.ts";
 import { blockLengthOf, encodePieces, tokenStream } from "./text-blocks.ts";
-import { modelBatch, padRows, type TaskContext, type TrainingTask, type Trial, textRows } from "./training-task.ts";
+import {
+  modelBatch,
+  padRows,
+  type TaskContext,
+  type TrainingTask,
+  type Trial,
+  textRows,
+} from "./training-task.ts";
 
 type Context = TaskContext<"text-generation">;
 
@@ -35,7 +42,10 @@ export const nextTokenTraining: TrainingTask<"text-generation"> = {
           return stream.slice(start, start + widthOf(index) + 1);
         });
         const multiple = context.recipe.training.pad_to_multiple_of;
-        const inputs = textRows(context, rows.map((row) => row.subarray(0, -1)));
+        const inputs = textRows(
+          context,
+          rows.map((row) => row.subarray(0, -1)),
+        );
         const next = rows.map((row) => row.subarray(1));
         const count = next.reduce((sum, { length }) => sum + length, 0);
         const { inputs: complete } = modelBatch(context.model, inputs, count);
@@ -57,7 +67,13 @@ export const nextTokenTraining: TrainingTask<"text-generation"> = {
     const target = text.slice(prompt.length, prompt.length + 200);
     return {
       async run() {
-        const options = { maxNewTokens: 100, doSample: true, temperature: 0.8, seed: 1, returnFullText: false };
+        const options = {
+          maxNewTokens: 100,
+          doSample: true,
+          temperature: 0.8,
+          seed: 1,
+          returnFullText: false,
+        };
         const [written] = (await task.run([prompt], options, {})) as [[{ generated_text: string }]];
         return { metrics: {}, samples: [{ source: prompt, target, got: written[0].generated_text }] };
       },

@@ -1,8 +1,15 @@
 import { infillText } from "../../training/corruption/infill-text.ts";
 import { maskTokenOf } from "../mask-token.ts";
-import { encoderDecoderBatch } from "./text2text-generation.ts";
 import { perplexityTally } from "./perplexity.ts";
-import { blockLengthOf, blocksOf, encodePieces, framesOf, randomOfBlock, tokenStream } from "./text-blocks.ts";
+import {
+  blockLengthOf,
+  blocksOf,
+  encodePieces,
+  framesOf,
+  randomOfBlock,
+  tokenStream,
+} from "./text-blocks.ts";
+import { encoderDecoderBatch } from "./text2text-generation.ts";
 import type { TaskContext, TrainingTask } from "./training-task.ts";
 
 type Context = TaskContext<"text-infilling">;
@@ -28,7 +35,10 @@ export const textInfillingTraining: TrainingTask<"text-infilling"> = {
       permuteSentences: permute_sentences,
       endsSentence: (id: number) => /[.!?]$/.test(tokenizers.source.idToToken(id) ?? ""),
     };
-    const blocks = blocksOf(tokenStream(store), blockLengthOf(context, block_size, before.length + after.length));
+    const blocks = blocksOf(
+      tokenStream(store),
+      blockLengthOf(context, block_size, before.length + after.length),
+    );
     return {
       length: blocks.length,
       width: (index) => blocks.lengthOf(index) + before.length + after.length,
@@ -38,7 +48,11 @@ export const textInfillingTraining: TrainingTask<"text-infilling"> = {
           const spoiled = infillText(ids, options, randomOfBlock("infilling", draw, indices[row]!));
           return [...before, ...spoiled.slice(0, ids.length), ...after];
         });
-        return encoderDecoderBatch(context, sources, whole.map((ids) => [...before, ...ids, ...after]));
+        return encoderDecoderBatch(
+          context,
+          sources,
+          whole.map((ids) => [...before, ...ids, ...after]),
+        );
       },
     };
   },

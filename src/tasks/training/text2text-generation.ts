@@ -54,7 +54,10 @@ export const textToTextTraining: TrainingTask<"text2text-generation"> = {
     return {
       async run() {
         const written = (await writer.write(sources, {})).map(({ hypotheses }) => hypotheses[0]!.text);
-        const rouge = corpusRouge(written, [references], { types: ["rouge1", "rouge2", "rougeL"], useStemmer: true });
+        const rouge = corpusRouge(written, [references], {
+          types: ["rouge1", "rouge2", "rougeL"],
+          useStemmer: true,
+        });
         const percent = (type: "rouge1" | "rouge2" | "rougeL") => 100 * rouge[type]!.fmeasure;
         return {
           metrics: {

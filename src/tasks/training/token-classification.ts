@@ -80,7 +80,9 @@ export const taggingTraining: TrainingTask<"token-classification"> = {
   needsLogits: true,
   tally({ store, records, recordOf }: HeldOut, { model }: Context): Tally {
     const names = model.config.labels ?? [];
-    const predicted = records.map(({ fields }) => new Array<string>((fields.tags as string[]).length).fill("O"));
+    const predicted = records.map(({ fields }) =>
+      new Array<string>((fields.tags as string[]).length).fill("O"),
+    );
     return {
       visit(index, { data, width }) {
         Array.from(store.values("words", index)).forEach((word, place) => {

@@ -42,7 +42,10 @@ function* windows(
   }
 }
 
-function* epochs(epochOf: (epoch: number) => Int32Array[], start: BatchPosition): Generator<ExampleBatch, never> {
+function* epochs(
+  epochOf: (epoch: number) => Int32Array[],
+  start: BatchPosition,
+): Generator<ExampleBatch, never> {
   let first = start.batch;
   for (let epoch = start.epoch; ; epoch++) {
     const batches = epochOf(epoch);
@@ -71,7 +74,8 @@ function epochBatches(
   shuffle(order, new RandomStream(randomKey(seed, "batches.examples", epoch)));
   const batches: Int32Array[] = [];
   if (rows !== undefined) {
-    for (let start = 0; start < order.length; start += rows) batches.push(order.subarray(start, start + rows));
+    for (let start = 0; start < order.length; start += rows)
+      batches.push(order.subarray(start, start + rows));
     return batches;
   }
   const widths = Int32Array.from({ length: set.length }, (_, index) => set.width(index));

@@ -4,8 +4,8 @@ import { completeInputs } from "../../models/inputs.ts";
 import type { Device } from "../../runtime/device.ts";
 import type { ModelTokenizers } from "../../tokenizers/files/folder.ts";
 import type { EncodeOptions } from "../../tokenizers/tokenizer.ts";
-import type { ModelRecipe, ModelTaskName } from "../../training/model-recipe.ts";
 import type { Objective } from "../../training/learner.ts";
+import type { ModelRecipe, ModelTaskName } from "../../training/model-recipe.ts";
 import type { ModelBatch } from "../../training/objectives/model-objective.ts";
 import type { TaskModel } from "../task.ts";
 

@@ -11,6 +11,7 @@ import {
 import { openCheckpoint } from "../../weights/node/checkpoint.ts";
 import { readFloat32Tensors, writeSafetensors } from "../../weights/node/safetensors-file.ts";
 import type { StoredTensor } from "../../weights/stored-tensor.ts";
+import type { LearnedArrays } from "../learner.ts";
 
 /** Where a training stands besides its arrays: together they are all that going on needs. */
 export const trainingStateSchema = z.object({
@@ -32,22 +33,20 @@ export const trainingStateSchema = z.object({
 });
 export type TrainingState = z.infer<typeof trainingStateSchema>;
 
-/** The arrays of a learner. */
-export interface LearnedArrays {
-  readonly parameters: ReadonlyMap<string, DeviceArray>;
-  readonly firstMoments: ReadonlyMap<string, DeviceArray>;
-  readonly secondMoments: ReadonlyMap<string, DeviceArray>;
-}
+type Arrays = ReadonlyMap<string, DeviceArray>;
 
 const folderOf = (directory: string, step: number): string => join(directory, "checkpoints", `step-${step}`);
 
-async function stored(
-  arrays: ReadonlyMap<string, DeviceArray>,
-  suffix = "",
-): Promise<Map<string, StoredTensor>> {
+const files = {
+  parameters: "model.safetensors",
+  states: "optimizer.safetensors",
+  averages: "ema.safetensors",
+} as const satisfies Record<keyof LearnedArrays, string>;
+
+async function stored(arrays: Arrays): Promise<Map<string, StoredTensor>> {
   const tensors = new Map<string, StoredTensor>();
   for (const [address, array] of arrays) {
-    tensors.set(address + suffix, { dtype: "F32", shape: array.shape, data: await array.read() });
+    tensors.set(address, { dtype: "F32", shape: array.shape, data: await array.read() });
   }
   return tensors;
 }
@@ -60,12 +59,9 @@ export async function saveCheckpoint(
 ): Promise<string> {
   const final = folderOf(directory, state.step);
   const temporary = await createTemporaryFolder(final);
-  await writeSafetensors(join(temporary, "model.safetensors"), await stored(learned.parameters));
-  const moments = [
-    ...(await stored(learned.firstMoments, ".exp_avg")),
-    ...(await stored(learned.secondMoments, ".exp_avg_sq")),
-  ];
-  await writeSafetensors(join(temporary, "optimizer.safetensors"), new Map(moments));
+  for (const [kind, arrays] of Object.entries(learned) as [keyof LearnedArrays, Arrays][]) {
+    await writeSafetensors(join(temporary, files[kind]), await stored(arrays));
+  }
   await writeFile(join(temporary, "state.json"), `${JSON.stringify(state, null, 2)}\n`);
   await replaceFolderAtomically(temporary, final);
   return final;
@@ -106,9 +102,9 @@ export async function loadCheckpoint(
   learned: LearnedArrays,
 ): Promise<TrainingState> {
   const folder = folderOf(directory, step);
-  await fill(join(folder, "model.safetensors"), learned.parameters, "");
-  await fill(join(folder, "optimizer.safetensors"), learned.firstMoments, ".exp_avg");
-  await fill(join(folder, "optimizer.safetensors"), learned.secondMoments, ".exp_avg_sq");
+  for (const [kind, arrays] of Object.entries(learned) as [keyof LearnedArrays, Arrays][]) {
+    await fill(join(folder, files[kind]), arrays);
+  }
   const path = join(folder, "state.json");
   const parsed = trainingStateSchema.safeParse(JSON.parse(await readFile(path, "utf8")));
   if (!parsed.success)
@@ -116,23 +112,29 @@ export async function loadCheckpoint(
   return parsed.data;
 }
 
-async function fill(path: string, arrays: ReadonlyMap<string, DeviceArray>, suffix: string): Promise<void> {
+async function fill(path: string, arrays: Arrays): Promise<void> {
   const { tensors } = await openCheckpoint(path);
-  const values = await readFloat32Tensors(
-    tensors,
-    [...arrays.keys()].map((address) => address + suffix),
-  );
-  for (const [address, array] of arrays) await array.write(values.get(address + suffix)!.data);
+  const missing = [...arrays.keys()].find((name) => !tensors.has(name));
+  if (missing !== undefined) {
+    throw new QkvError(
+      "file",
+      `${path}: must hold ${missing}, which the recipe's training needs; got ${tensors.size} other tensors; ` +
+        "go on with the optimizer and the model that the run began with, or begin a new run",
+    );
+  }
+  const values = await readFloat32Tensors(tensors, [...arrays.keys()]);
+  for (const [name, array] of arrays) await array.write(values.get(name)!.data);
 }
 
-/** The mean of the parameters of several checkpoints, in double precision. */
+/** The mean of the parameters of several checkpoints, or of their moving averages, in double precision. */
 export async function averageParameters(
   directory: string,
   steps: readonly number[],
+  of: "parameters" | "averages" = "parameters",
 ): Promise<Map<string, { shape: readonly number[]; data: Float32Array<ArrayBuffer> }>> {
   const sums = new Map<string, { shape: readonly number[]; sum: Float64Array }>();
   for (const step of steps) {
-    const { tensors } = await openCheckpoint(join(folderOf(directory, step), "model.safetensors"));
+    const { tensors } = await openCheckpoint(join(folderOf(directory, step), files[of]));
     for (const [name, { shape, data }] of await readFloat32Tensors(tensors)) {
       const entry = sums.get(name) ?? { shape, sum: new Float64Array(data.length) };
       sums.set(name, entry);

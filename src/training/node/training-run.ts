@@ -6,6 +6,7 @@ import { didYouMean, QkvError } from "../../util/errors.ts";
 import { writeFileAtomically } from "../../util/node/atomic-file.ts";
 import { drawCurves, seriesOfLog } from "../curves.ts";
 import { Learner, type Objective } from "../learner.ts";
+import { learnerOptionsOf, scheduleOf } from "../optimization-choices.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Measured, RunEvent, RunOutcome, ValidationRecord } from "../run-events.ts";
 import { learningRateAt } from "../schedules.ts";
@@ -87,18 +88,12 @@ class TrainingRun<Tree, Batch> {
     const { directory, recipe, device } = parts;
     const { training } = recipe;
     await makeRunFolder(directory);
-    const learner = await Learner.create(device, parts.objective, {
-      seed: training.seed,
-      beta1: training.adam_beta1,
-      beta2: training.adam_beta2,
-      epsilon: training.adam_epsilon,
-      weightDecay: training.optimizer === "adamw" ? training.weight_decay : 0,
-      maxGradientNorm: training.max_grad_norm,
-    });
+    const options = learnerOptionsOf(training, parts.objective, training.seed);
+    const learner = await Learner.create(device, parts.objective, options);
     let state = firstState(recipe, device);
     const last = (await listCheckpoints(directory)).at(-1);
     if (resume && last !== undefined) {
-      const saved = await loadCheckpoint(directory, last, learner);
+      const saved = await loadCheckpoint(directory, last, learner.arrays);
       learner.step = saved.step;
       announceChanges(parts, saved, state);
       state = { ...saved, engine: state.engine, threads: state.threads, recipe: state.recipe };
@@ -148,12 +143,7 @@ class TrainingRun<Tree, Batch> {
       group.push(next.value);
     }
     const step = this.#state.step + 1;
-    const learningRate = learningRateAt(step, {
-      name: training.lr_scheduler_type,
-      learningRate: training.learning_rate,
-      warmupSteps: training.warmup_steps,
-      maxSteps: training.max_steps,
-    });
+    const learningRate = learningRateAt(step, scheduleOf(training, training.max_steps));
     const result = await this.#learner.update(
       group.map(({ batch }) => batch),
       learningRate,
@@ -183,13 +173,13 @@ class TrainingRun<Tree, Batch> {
 
   async #validateAndSave(): Promise<void> {
     const { recipe, validate, directory, writeModel, onEvent } = this.#parts;
-    const measured = await validate.call(this.#parts, this.#learner.parameters);
+    const measured = await validate.call(this.#parts, this.#learner.modelParameters);
     const value = chosenMetric(recipe, measured);
     const best =
       value === undefined || this.#state.best === null || isBetter(recipe, value, this.#state.best.value);
     if (best) {
-      await writeModel.call(this.#parts, join(directory, "best"), this.#learner.parameters);
-      await writeModel.call(this.#parts, directory, this.#learner.parameters);
+      await writeModel.call(this.#parts, join(directory, "best"), this.#learner.modelParameters);
+      await writeModel.call(this.#parts, directory, this.#learner.modelParameters);
     }
     if (measured !== undefined) {
       const record = validationRecord(this.#state, measured, best);
@@ -207,7 +197,7 @@ class TrainingRun<Tree, Batch> {
 
   async #save(): Promise<void> {
     const { directory, recipe } = this.#parts;
-    await saveCheckpoint(directory, this.#learner, this.#state);
+    await saveCheckpoint(directory, this.#learner.arrays, this.#state);
     await pruneCheckpoints(
       directory,
       Math.max(recipe.training.save_total_limit, recipe.training.average_checkpoints),
@@ -235,7 +225,8 @@ class TrainingRun<Tree, Batch> {
     if (wanted > 1 && regular.length > 0) {
       const steps = regular.slice(-wanted);
       const parameters = new Map<string, DeviceArray>();
-      for (const [address, { shape, data }] of await averageParameters(directory, steps)) {
+      const of = recipe.training.ema_decay === null ? "parameters" : "averages";
+      for (const [address, { shape, data }] of await averageParameters(directory, steps, of)) {
         const array = device.allocate("float32", shape);
         await array.write(data);
         parameters.set(address, array);

@@ -64,12 +64,17 @@ export function distillationObjective(
       ];
       if (alphaCosine > 0) {
         const last = learned.addresses.get(student.layerOutputs.hidden_states!.at(-1)!)!;
-        const lastOfTeacher = known.addresses.get(`teacher.${teacher.model.layerOutputs.hidden_states!.at(-1)!}`)!;
+        const lastOfTeacher = known.addresses.get(
+          `teacher.${teacher.model.layerOutputs.hidden_states!.at(-1)!}`,
+        )!;
         losses.push([alphaCosine, cosineLoss(last, lastOfTeacher, "model", present)]);
       }
       const means = losses.filter(([alpha]) => alpha > 0).map(([alpha, { mean }]) => multiply(mean, alpha));
       // The learner divides by what the student's own loss counts.
-      return multiply(means.reduce((left, right) => add(left, right)), lossOf(student, task.count));
+      return multiply(
+        means.reduce((left, right) => add(left, right)),
+        lossOf(student, task.count),
+      );
     },
     feeds: ({ inputs }) => ({ ...teacherInputs(teacher.model, inputs), ...inputs }),
     count: ({ count }) => count,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { scheduleOf } from "../../../src/training/optimization-choices.ts";
 import { overrideRecipe, parseRecipe } from "../../../src/training/recipe.ts";
 import type { TranslationRecipe } from "../../../src/training/translation-recipe.ts";
 
@@ -22,9 +23,35 @@ describe("a recipe", () => {
     [{ data, training: { max_steps: -1 } }, /training\.max_steps: /],
     [{ data, training: { lr_scheduler_type: "sqrt" } }, /training\.lr_scheduler_type: .*inverse_sqrt/],
     [{ data, model: { dropout: 1 } }, /model\.dropout: /],
+    [{ data, training: { optimizer: "adagrad" } }, /training\.optimizer: .*adafactor/],
+    [
+      { data, training: { weight_decay: 0.1 } },
+      /training\.weight_decay: the optimizer adam has none; take adamw/,
+    ],
+    [
+      { data, training: { optimizer: "sgd", sgd_momentum: 0, sgd_nesterov: true } },
+      /training\.sgd_nesterov: needs a momentum/,
+    ],
+    [
+      { data, training: { warmup_steps: 1, warmup_ratio: 0.1 } },
+      /training\.warmup_ratio: takes the place of warmup_steps/,
+    ],
+    [
+      { data, training: { lr_scheduler_type: "linear", lr_scheduler_kwargs: { power: 2 } } },
+      /training\.lr_scheduler_kwargs: the schedule linear takes min_lr_ratio; got power/,
+    ],
+    [{ data, training: { lr_scheduler_kwargs: { powre: 2 } } }, /lr_scheduler_kwargs\.powre/],
   ])("with a mistake is refused, with its place: %j", (json, message) => {
     expect(() => parseRecipe(json, "r.json")).toThrow(message);
   });
+});
+
+test("the warm-up is a number of steps, or a part of them", () => {
+  const warmupOf = (training: object) =>
+    scheduleOf(parseRecipe({ data, training }, "r.json").training, 1234).warmupSteps;
+  expect(warmupOf({})).toBe(124);
+  expect(warmupOf({ warmup_steps: 0 })).toBe(0);
+  expect(warmupOf({ warmup_ratio: 0.1 })).toBe(124);
 });
 
 describe("--set", () => {
