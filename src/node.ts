@@ -1,6 +1,7 @@
 /** qkv in Node.js: the public API. */
 import { EventEmitter } from "node:events";
 import type { DecodingOptions } from "./generation/decoding-options.ts";
+import type { EvaluateModelOptions } from "./tasks/node/evaluate-model.ts";
 import type { GeneratedIds } from "./tasks/node/generate-ids.ts";
 import { findModel } from "./tasks/node/shipped.ts";
 import type { TranslationTrace } from "./tasks/node/trace-translation.ts";
@@ -9,7 +10,7 @@ import { EngineWorker } from "./tasks/node/worker-client.ts";
 import type { WorkerTasks } from "./tasks/node/worker-protocol.ts";
 import type { Translation } from "./tasks/translator.ts";
 import type { TracedValue } from "./tracing/trace.ts";
-import type { RunEvent, RunOutcome } from "./training/run-events.ts";
+import type { Measured, RunEvent, RunOutcome } from "./training/run-events.ts";
 import { didYouMean, QkvError } from "./util/errors.ts";
 
 export { type BleuOptions, type BleuScore, corpusBleu, sentenceBleu } from "./metrics/bleu.ts";
@@ -29,7 +30,9 @@ export { Tokenizer } from "./tokenizers/tokenizer.ts";
 export { type ErrorCode, QkvError } from "./util/errors.ts";
 export type {
   DecodingOptions,
+  EvaluateModelOptions,
   GeneratedIds,
+  Measured,
   RunEvent,
   RunOutcome,
   TracedValue,
@@ -144,6 +147,28 @@ export async function generateIds(
 ): Promise<GeneratedIds> {
   refuseUnknown("generateIds", engine, ["threads"]);
   return await inWorker(engine.threads, "generate", { folder: await findModel(model), inputs, options });
+}
+
+/**
+ * Measures the model of a run on a part of its recipe's data, or on other files of the same kind: its loss and the
+ * metrics of its task.
+ */
+export async function evaluate(
+  options: EvaluateModelOptions,
+  engine: EngineOptions & { readonly signal?: AbortSignal } = {},
+): Promise<Measured> {
+  refuseUnknown("evaluate", options, ["run", "split", "files", "data"]);
+  refuseUnknown("evaluate", engine, ["threads", "signal"]);
+  const worker = new EngineWorker(engine.threads === undefined ? {} : { threads: engine.threads });
+  try {
+    return await worker.call(
+      "evaluate",
+      options,
+      engine.signal === undefined ? {} : { signal: engine.signal },
+    );
+  } finally {
+    await worker.dispose();
+  }
 }
 
 async function inWorker<Name extends keyof WorkerTasks>(

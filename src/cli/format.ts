@@ -110,3 +110,8 @@ export function cutToWidth(text: string, width: number): string {
 function columnsOf(character: string): number {
   return takesNoColumn.test(character) ? 0 : takesTwoColumns.test(character) ? 2 : 1;
 }
+
+/** A metric as people spell it. */
+export function nameOfMetric(name: string): string {
+  return /^(bleu|chrf)$/.test(name) ? name.toUpperCase() : name.replaceAll("_", " ");
+}

@@ -1,8 +1,10 @@
 import type { Command } from "commander";
+import { QkvError } from "../../util/errors.ts";
 import { examples, given, listOf, threadsOption, wholeNumber } from "../arguments.ts";
 import { interruptible } from "../stopping.ts";
 import { createProgress } from "../terminal.ts";
 import { print } from "../text-files.ts";
+import { evaluateRun, oneOf, type Split, splits } from "./evaluate-run.ts";
 import {
   addScoreOptions,
   openMetric,
@@ -16,8 +18,11 @@ import { addDecodingOptions, type DecodingFlags, decodingOptions } from "./trans
 
 interface EvaluateFlags extends ScoreFlags, DecodingFlags {
   metric: ScoreMetric[];
-  source: string;
-  references: string[];
+  split?: Split;
+  input?: string[];
+  data?: string;
+  source?: string;
+  references?: string[];
   output?: string;
   examples?: number;
   threads?: number;
@@ -27,10 +32,17 @@ interface EvaluateFlags extends ScoreFlags, DecodingFlags {
 export function defineEvaluate(program: Command): void {
   const command = program
     .command("evaluate")
-    .description("translate a file and compare the translations with references")
-    .argument("<model>", "a model folder or the name of a shipped model")
-    .requiredOption("--source <file>", "one sentence a line")
-    .requiredOption("--references <file...>", "its translations, line by line")
+    .description("measure a trained model on its test data, or a translator on a file and its references")
+    .argument("<model>", "a run's folder; for translators a model folder or the name of a shipped model")
+    .option(
+      "--split <name>",
+      `which part of the recipe's data: ${splits.join(", ")} (default: test)`,
+      oneOf(splits),
+    )
+    .option("--input <file...>", "other records of the same kind instead")
+    .option("--data <folder>", "where the recipe's data lie (default: where they lay at the training)")
+    .option("--source <file>", "of a translator: one sentence a line")
+    .option("--references <file...>", "its translations, line by line")
     .option("--metric <names>", "what to compute: bleu, chrf, chrf++", listOf(scoreMetrics), [
       "bleu",
       "chrf",
@@ -43,11 +55,15 @@ export function defineEvaluate(program: Command): void {
     .addHelpText(
       "after",
       examples(
+        "qkv evaluate runs/sst2 --split test",
         "qkv evaluate runs/mine --source test.en --references test.de",
         "qkv evaluate tatoeba-en-de --source test.en --references test.de --num-beams 1 --examples 5",
       ),
     )
-    .action(async (model: string, flags: EvaluateFlags) => {
+    .action(async (model: string, given: EvaluateFlags) => {
+      const { source, references: refs } = given;
+      if (source === undefined && refs === undefined) return await evaluateRun(model, given);
+      const flags = ofTranslator(given);
       const metrics = await Promise.all(
         flags.metric.map((metric) => openMetric(metric, ofMetric(flags, metric))),
       );
@@ -61,6 +77,20 @@ export function defineEvaluate(program: Command): void {
       const speed = { sentences: sources.length, seconds, sentencesPerSecond: sources.length / seconds };
       await print(flags.json ? resultAsJson(scores, speed, shown) : resultAsText(scores, speed, shown));
     });
+}
+
+/** Refuses options that a translator does not have, or half of those that it needs. */
+function ofTranslator(flags: EvaluateFlags): EvaluateFlags & { source: string; references: string[] } {
+  const { source, references } = flags;
+  if (source === undefined || references === undefined) {
+    const missing = source === undefined ? "--source" : "--references";
+    throw new QkvError("option", `evaluate: a translator needs --source and --references; add ${missing}`);
+  }
+  for (const name of ["split", "input", "data"] as const) {
+    if (flags[name] === undefined) continue;
+    throw new QkvError("option", `evaluate: --${name} goes with a run's own data; leave it or --source out`);
+  }
+  return { ...flags, source, references };
 }
 
 /** The options that a metric has, of those given for all. */

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import type { RunEvent, TrainingJob } from "../../node.ts";
+import { modelTaskNames } from "../../training/model-recipe.ts";
 import { collect, examples, given, threadsOption, wholeNumber } from "../arguments.ts";
+import { nameOfMetric } from "../format.ts";
 import { stoppable } from "../stopping.ts";
 import { createProgress, formatCount, type Progress } from "../terminal.ts";
 
@@ -9,6 +11,10 @@ interface TrainFlags {
   target?: string;
   validationSource?: string;
   validationTarget?: string;
+  task?: string;
+  train?: string[];
+  validation?: string[];
+  model?: string;
   out: string;
   resume?: boolean;
   data?: string;
@@ -22,13 +28,17 @@ interface TrainFlags {
 export function defineTrain(program: Command): void {
   program
     .command("train")
-    .description("train a translator by a recipe, or from two text files")
+    .description("train a model by a recipe, for a task from files, or a translator from two text files")
     .argument("[recipe]", "a shipped recipe (see qkv recipes), a folder with recipe.json, or a JSON file")
     .requiredOption("--out <folder>", "the run's folder: log, curves, checkpoints, and the model itself")
     .option("--source <file>", "instead of a recipe: source sentences, one a line")
     .option("--target <file>", "and their translations, line by line")
     .option("--validation-source <file>", "default: one pair in fifty is held out, 1,000 at most")
     .option("--validation-target <file>")
+    .option("--task <name>", `instead of a recipe: what to train for (${modelTaskNames.join(", ")})`)
+    .option("--train <file...>", "with --task: text, JSON lines, CSV, TSV, CoNLL or Parquet")
+    .option("--validation <file...>", "default: one record in twenty is held out")
+    .option("--model <folder>", "with --task: the model to go on from (default: a new small one)")
     .option(
       "--data <folder>",
       "where the recipe's data lie (default: data/RECIPE, or beside a recipe of your own)",
@@ -44,6 +54,7 @@ export function defineTrain(program: Command): void {
       `${examples(
         "qkv train toy --out runs/toy",
         "qkv train --source train.en --target train.de --out runs/mine",
+        "qkv train --task text-classification --train reviews.csv --model models/bert --out runs/reviews",
         "qkv train --out runs/mine --resume",
         "qkv train tatoeba-en-de --data data/tatoeba --out runs/tatoeba --set learning_rate=0.001",
       )}\nCtrl-C saves and leaves; once more leaves at once. Each key of a recipe: docs/recipes.md\n`,
@@ -51,9 +62,15 @@ export function defineTrain(program: Command): void {
     .action(async (recipe: string | undefined, flags: TrainFlags) => {
       const { train } = await import("../../node.ts");
       const { source, target, validationSource, validationTarget, out, resume, data, set } = flags;
-      const { maxSteps, seed, threads, json } = flags;
+      const { task, train: records, validation, model, maxSteps, seed, threads, json } = flags;
       const files = given({ source, target, validationSource, validationTarget, data });
-      const job = train({ out, ...files, ...given({ recipe, resume, set, maxSteps, seed, threads }) });
+      const ofTask = given({ task, train: records, validation, model });
+      const job = train({
+        out,
+        ...files,
+        ...ofTask,
+        ...given({ recipe, resume, set, maxSteps, seed, threads }),
+      });
       const show = json ? new EventLines() : new TrainingView();
       job.on("event", (event) => show.event(event));
       const outcome = await stoppable(
@@ -169,9 +186,4 @@ function validationLine(event: Extract<RunEvent, { type: "validation" }>): strin
   }
   if (best) numbers.push("the best so far");
   return `${what}: validation ${numbers.join(", ")}`;
-}
-
-/** A metric as people spell it. */
-function nameOfMetric(name: string): string {
-  return /^(bleu|chrf)$/.test(name) ? name.toUpperCase() : name.replaceAll("_", " ");
 }

@@ -39,6 +39,8 @@ export interface ModelStart {
 export interface NewModelOptions {
   readonly recipe: ModelRecipe;
   readonly head: Head;
+  /** What a new model is, where the recipe names no family. */
+  readonly newModel: JsonObject;
   /** Of a classifier, by id. */
   readonly labels: readonly string[] | undefined;
   /** The folders that the recipe goes on from, found. */
@@ -52,15 +54,11 @@ export interface NewModelOptions {
 /** The model that a recipe describes: that of a folder with changes, or a new one of a family. */
 export async function createModelStart(options: NewModelOptions): Promise<ModelStart> {
   const { recipe, head, labels, from } = options;
-  const { from: _from, ...own } = recipe.model;
+  const { from: _from, ...named } = recipe.model;
+  const own =
+    from === undefined && named.model_type === undefined ? { ...options.newModel, ...named } : named;
   const base = from === undefined ? {} : await readConfigOf(from);
   const ofLabels = labels === undefined ? {} : labelsConfig(labels, recipe);
-  if (from === undefined && own.model_type === undefined) {
-    throw new QkvError(
-      "config",
-      `recipe ${recipe.name}: model needs a folder to go on from ("from") or a family ("model_type"); got neither`,
-    );
-  }
   const family = familyOf({ ...base, ...own }, `recipe ${recipe.name}: model`);
   const tokenizerFolder = options.tokenizerFrom ?? from;
   const tokenizerFiles =

@@ -118,7 +118,11 @@ export function taskOf(recipe: ModelRecipe): AnyTask {
   return trainingTasks[recipe.task] as unknown as AnyTask;
 }
 
-export function contextOf(recipe: ModelRecipe, { model, tokenizers }: ModelStart, folder: string): TaskContext {
+export function contextOf(
+  recipe: ModelRecipe,
+  { model, tokenizers }: ModelStart,
+  folder: string,
+): TaskContext {
   return { recipe, model, tokenizers, longest: longestInput({ model, tokenizers }), folder };
 }
 
@@ -144,6 +148,7 @@ async function startOf(
   const start = await createModelStart({
     recipe,
     head: task.head,
+    newModel: task.newModel,
     labels: await labelsOf(recipe, task, data),
     from: await place(recipe.model.from),
     tokenizerFrom: await place(recipe.tokenizer.from),

@@ -17,6 +17,12 @@ export interface TrainOptions {
   /** Default: some pairs of source and target are held out. */
   readonly validationSource?: string;
   readonly validationTarget?: string;
+  /** Instead of a recipe: what to train for, such as "text-classification", with files of records. */
+  readonly task?: string;
+  readonly train?: string | readonly string[];
+  readonly validation?: string | readonly string[];
+  /** With `task`: the model folder to go on from. Default: a new small model. */
+  readonly model?: string;
   /** The folder of the recipe's data. Default: `data/NAME` for a shipped recipe, else where the recipe lies. */
   readonly data?: string;
   /** Goes on with the run in `out`, if there is one. By itself it needs no recipe: the run knows its own. */
@@ -50,6 +56,10 @@ const optionNames = [
   "target",
   "validationSource",
   "validationTarget",
+  "task",
+  "train",
+  "validation",
+  "model",
   "data",
   "resume",
   "set",
@@ -115,6 +125,11 @@ async function originOf(
   run: Omit<RunFolderState, "continues"> | undefined,
 ): Promise<Origin> {
   const { source, target, data } = options;
+  if (options.task !== undefined) return fromTask(options, options.task);
+  const idle = (["train", "validation", "model"] as const).find((name) => options[name] !== undefined);
+  if (idle !== undefined) {
+    throw new QkvError("option", `train: ${idle} goes with a task; got none; name what to train for`);
+  }
   if (options.recipe !== undefined && (source !== undefined || target !== undefined)) {
     throw new QkvError("option", "train: takes a recipe, or source and target; got both; leave one out");
   }
@@ -133,11 +148,27 @@ async function originOf(
     }
     throw new QkvError(
       "option",
-      "train: needs a recipe, or a source and a target file; got neither; " +
+      "train: needs a recipe, a task with its files, or a source and a target file; got none of them; " +
         'for a first look, train the recipe "toy", which makes its own data',
     );
   }
   return run?.recipe === undefined ? fromFiles(options) : fromFilesAgain(options, run.recipe, run.dataFolder);
+}
+
+/** A recipe of nothing but a task and its files. */
+function fromTask(options: TrainOptions, task: string): Origin {
+  const other = (["recipe", "source", "target"] as const).find((name) => options[name] !== undefined);
+  if (other !== undefined) {
+    throw new QkvError("option", `train: takes a task with its files, or ${other}; got both; leave one out`);
+  }
+  const { train, validation, model } = options;
+  if (train === undefined) {
+    throw new QkvError("option", `train: the task ${task} needs a file to train on; got none`);
+  }
+  // Without a file of its own, validation is one record in twenty.
+  const heldOut = validation === undefined ? { validation_split: 0.05 } : { validation };
+  const json = { task, data: { train, ...heldOut }, ...(model !== undefined && { model: { from: model } }) };
+  return { json, where: "train", dataFolder: resolve(options.data ?? ".") };
 }
 
 function fromFiles(options: TrainOptions): Origin {

@@ -1,10 +1,11 @@
 import type { MessagePort } from "node:worker_threads";
 import type { DecodingOptions } from "../../generation/decoding-options.ts";
 import type { TracedValue } from "../../tracing/trace.ts";
-import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
+import type { Measured, RunEvent, RunOutcome } from "../../training/run-events.ts";
 import { type ErrorCode, QkvError } from "../../util/errors.ts";
 import type { Truncation } from "../task.ts";
 import type { Translation } from "../translator.ts";
+import type { EvaluateModelOptions } from "./evaluate-model.ts";
 import type { GeneratedIds } from "./generate-ids.ts";
 import type { TranslationTrace } from "./trace-translation.ts";
 import type { TrainingPlan } from "./training-plan.ts";
@@ -12,6 +13,8 @@ import type { TrainingPlan } from "./training-plan.ts";
 /** What the engine's worker can be asked for: input, what is told meanwhile, and answer. */
 export interface WorkerTasks {
   train: { input: TrainingPlan; event: RunEvent; output: RunOutcome };
+  /** Measures the model of a run. */
+  evaluate: { input: EvaluateModelOptions; event: RunEvent; output: Measured };
   /** Loads a model folder; later calls of `translate` use it. */
   openTranslator: { input: { readonly folder: string }; event: never; output: undefined };
   translate: {

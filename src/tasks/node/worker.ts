@@ -48,6 +48,10 @@ const handlers: Handlers = {
     const { runTrainingPlan } = await import("./run-training-plan.ts");
     return await runTrainingPlan(plan, { device: await openDevice(), signal, onEvent });
   },
+  evaluate: async (options, { signal, onEvent }) => {
+    const { evaluateModel } = await import("./evaluate-model.ts");
+    return await evaluateModel(await openDevice(), options, { signal, onEvent });
+  },
   openTranslator: async ({ folder }) => {
     const { openAnyTranslator } = await import("./open-task.ts");
     const opened = await openAnyTranslator(await openDevice(), folder);

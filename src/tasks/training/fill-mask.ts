@@ -2,6 +2,7 @@ import { ignoredLabel } from "../../nn/losses.ts";
 import { maskTokens } from "../../training/corruption/mask-tokens.ts";
 import { maskTokenOf } from "../mask-token.ts";
 import { perplexityTally } from "./perplexity.ts";
+import { smallBert } from "./small-models.ts";
 import {
   blockLengthOf,
   blocksOf,
@@ -20,6 +21,7 @@ type Context = TaskContext<"fill-mask">;
  */
 export const maskedTokenTraining: TrainingTask<"fill-mask"> = {
   head: "masked-lm",
+  newModel: smallBert,
   columns: { ids: "ids" },
   fields: () => ({ text: "string" }),
   encode: encodePieces,

@@ -3,6 +3,7 @@ import type { Encoding } from "../../tokenizers/encoding.ts";
 import { QkvError } from "../../util/errors.ts";
 import { answerWindows } from "../answer-windows.ts";
 import { type Answer, questionAnswering } from "../question-answering.ts";
+import { smallBert } from "./small-models.ts";
 import {
   type Example,
   modelBatch,
@@ -23,6 +24,7 @@ type Context = TaskContext<"question-answering">;
  */
 export const answeringTraining: TrainingTask<"question-answering"> = {
   head: "question-answering",
+  newModel: smallBert,
   columns: { ids: "ids", typeIds: "ids", places: "ids" },
 
   fields: ({ data }) => ({

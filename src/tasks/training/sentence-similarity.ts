@@ -1,6 +1,7 @@
 import type { HostInput } from "../../models/family.ts";
 import { completeInputs } from "../../models/inputs.ts";
 import { contrastiveObjective, pairSides } from "../../training/objectives/contrastive.ts";
+import { smallBert } from "./small-models.ts";
 import {
   padRows,
   rowsOf,
@@ -16,6 +17,7 @@ type Context = TaskContext<"sentence-similarity">;
 /** Vectors of texts: pairs that belong together are nearer than any others of a batch. */
 export const similarityTraining: TrainingTask<"sentence-similarity"> = {
   head: "base",
+  newModel: smallBert,
   columns: { first: "ids", second: "ids" },
   fields: () => ({ text: "text", text_pair: "text" }),
 

@@ -1,6 +1,7 @@
 import { corruptSpans } from "../../training/corruption/corrupt-spans.ts";
 import { QkvError } from "../../util/errors.ts";
 import { perplexityTally } from "./perplexity.ts";
+import { smallT5 } from "./small-models.ts";
 import {
   blockLengthOf,
   blocksOf,
@@ -17,6 +18,7 @@ type Context = TaskContext<"span-corruption">;
 /** What stood in the gaps of a text, each named by a sentinel. Source: Raffel et al., 2020, 3.1.4. */
 export const spanCorruptionTraining: TrainingTask<"span-corruption"> = {
   head: "sequence-to-sequence",
+  newModel: smallT5,
   columns: { ids: "ids" },
   fields: () => ({ text: "string" }),
   encode: encodePieces,

@@ -4,6 +4,7 @@ import { pearsonCorrelation, spearmanCorrelation } from "../../metrics/correlati
 import type { ModelRecipe } from "../../training/model-recipe.ts";
 import { largestPlace } from "../probabilities.ts";
 import { labelId } from "./labels.ts";
+import { smallBert } from "./small-models.ts";
 import {
   type HeldOut,
   type Metrics,
@@ -30,6 +31,7 @@ const labelTypes = {
 /** Labels of one text, or of two that are read together: one of several, any number of them, or a number. */
 export const classificationTraining: TrainingTask<"text-classification"> = {
   head: "sequence-classification",
+  newModel: smallBert,
   columns: { ids: "ids", typeIds: "ids", labels: "floats" },
 
   fields: ({ objective, data }: Recipe): FieldTypes => ({

@@ -1,6 +1,7 @@
 import { ignoredLabel } from "../../nn/losses.ts";
 import { textGeneration } from "../text-generation.ts";
 import { textTally } from "./perplexity.ts";
+import { smallGpt2 } from "./small-models.ts";
 import { blockLengthOf, encodePieces, tokenStream } from "./text-blocks.ts";
 import {
   modelBatch,
@@ -20,6 +21,7 @@ type Context = TaskContext<"text-generation">;
  */
 export const nextTokenTraining: TrainingTask<"text-generation"> = {
   head: "causal-lm",
+  newModel: smallGpt2,
   columns: { ids: "ids" },
   fields: () => ({ text: "string" }),
   encode: encodePieces,

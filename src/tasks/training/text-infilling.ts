@@ -1,6 +1,7 @@
 import { infillText } from "../../training/corruption/infill-text.ts";
 import { maskTokenOf } from "../mask-token.ts";
 import { perplexityTally } from "./perplexity.ts";
+import { smallBart } from "./small-models.ts";
 import {
   blockLengthOf,
   blocksOf,
@@ -20,6 +21,7 @@ type Context = TaskContext<"text-infilling">;
  */
 export const textInfillingTraining: TrainingTask<"text-infilling"> = {
   head: "sequence-to-sequence",
+  newModel: smallBart,
   columns: { ids: "ids" },
   fields: () => ({ text: "string" }),
   encode: encodePieces,

@@ -3,6 +3,7 @@ import { corpusRouge } from "../../metrics/rouge.ts";
 import { ignoredLabel } from "../../nn/losses.ts";
 import { TextToText } from "../text-to-text.ts";
 import { perplexityTally } from "./perplexity.ts";
+import { smallBart } from "./small-models.ts";
 import {
   modelBatch,
   padRows,
@@ -20,6 +21,7 @@ type Context = TaskContext<"text2text-generation">;
 /** One text for another: a summary, a translation. The decoder is shown the right tokens so far (teacher forcing). */
 export const textToTextTraining: TrainingTask<"text2text-generation"> = {
   head: "sequence-to-sequence",
+  newModel: smallBart,
   fields: () => ({ source: "text", target: "text" }),
   columns: { ids: "ids", labels: "ids" },
 

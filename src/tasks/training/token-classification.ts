@@ -4,6 +4,7 @@ import type { Encoding } from "../../tokenizers/encoding.ts";
 import { QkvError } from "../../util/errors.ts";
 import { largestPlace } from "../probabilities.ts";
 import { labelId } from "./labels.ts";
+import { smallBert } from "./small-models.ts";
 import {
   type Example,
   type HeldOut,
@@ -26,6 +27,7 @@ type Context = TaskContext<"token-classification">;
  */
 export const taggingTraining: TrainingTask<"token-classification"> = {
   head: "token-classification",
+  newModel: smallBert,
   columns: { ids: "ids", typeIds: "ids", labels: "labels", words: "labels" },
 
   fields: ({ objective }) => ({ tokens: "strings", tags: objective.scheme === "IOB1" ? "iob1" : "strings" }),

@@ -158,6 +158,8 @@ export function rowsOf(store: ExampleStore, column: string, indices: ArrayLike<n
 /** What a model can be trained for: how records become examples, and examples batches; what is measured. */
 export interface TrainingTask<Name extends ModelTaskName> {
   readonly head: Head;
+  /** A small model for the task, where a recipe names none: what its config.json would say. */
+  readonly newModel: Readonly<Record<string, unknown>>;
   /** The fields that a record must have, and what they are. */
   fields(recipe: ModelRecipe<Name>): FieldTypes;
   /** What is kept of each example. */

@@ -1,0 +1,43 @@
+import { InvalidArgumentError } from "commander";
+import { didYouMean } from "../../util/errors.ts";
+import { given } from "../arguments.ts";
+import { nameOfMetric } from "../format.ts";
+import { interruptible } from "../stopping.ts";
+import { print } from "../text-files.ts";
+
+/** The parts of a recipe's data. */
+export const splits = ["train", "validation", "test"] as const;
+export type Split = (typeof splits)[number];
+
+/** One of some names, for commander. */
+export function oneOf<Name extends string>(known: readonly Name[]): (text: string) => Name {
+  return (text) => {
+    const name = known.find((candidate) => candidate === text);
+    if (name !== undefined) return name;
+    throw new InvalidArgumentError(`It must be one of ${known.join(", ")}${didYouMean(text, known)}.`);
+  };
+}
+
+export interface EvaluateRunFlags {
+  readonly split?: Split;
+  readonly input?: readonly string[];
+  readonly data?: string;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+/** Measures the model of a run as its training did, and prints loss and metrics. */
+export async function evaluateRun(run: string, flags: EvaluateRunFlags): Promise<void> {
+  const { split = "test", input: files, data, threads, json } = flags;
+  const { evaluate } = await import("../../node.ts");
+  const measured = await interruptible((until) =>
+    until(evaluate({ run, split, ...given({ files, data }) }, given({ threads }))),
+  );
+  const values = { loss: measured.loss, ...measured.metrics };
+  if (json) {
+    await print(`${JSON.stringify({ split, ...values })}\n`);
+    return;
+  }
+  for (const [name, value] of Object.entries(values))
+    await print(`${nameOfMetric(name)} ${value.toFixed(4)}\n`);
+}

@@ -1,0 +1,78 @@
+import { join, resolve } from "node:path";
+import { listParameters } from "../../nn/parameters.ts";
+import type { Device, DeviceArray } from "../../runtime/device.ts";
+import type { ModelRecipe } from "../../training/model-recipe.ts";
+import type { Measured, RunEvent } from "../../training/run-events.ts";
+import { QkvError } from "../../util/errors.ts";
+import { openModelFolder } from "./model-folder.ts";
+import { readModelStart } from "./model-start.ts";
+import { inspectRunFolder } from "./run-folder.ts";
+import { contextOf, evaluatorOf, taskOf } from "./train-model.ts";
+import { type Split, TrainingData } from "./training-data.ts";
+
+/** What to measure a trained model on. */
+export interface EvaluateModelOptions {
+  /** The folder of a run. */
+  readonly run: string;
+  /** Which part of its recipe's data. */
+  readonly split: Split;
+  /** Instead of it: other files of the same kind. */
+  readonly files?: readonly string[];
+  /** Where the recipe's data lie now; default: where they lay at the training. */
+  readonly data?: string;
+}
+
+/** Measures the model of a run on a part of its data, as its training measures it. */
+export async function evaluateModel(
+  device: Device,
+  options: EvaluateModelOptions,
+  { signal, onEvent }: { readonly signal: AbortSignal; onEvent(event: RunEvent): void },
+): Promise<Measured> {
+  const { run, split, files } = options;
+  const { recipe: known, dataFolder = "." } = await inspectRunFolder(run, true);
+  if (known === undefined || known.task === "translation") {
+    throw new QkvError(
+      "option",
+      `${run}: must be the folder of a run with its recipe; got ${known === undefined ? "none" : "a translator's, which is measured with --source and --references"}`,
+    );
+  }
+  const recipe = withFiles(known, split, files);
+  const task = taskOf(recipe);
+  const data = new TrainingData(recipe, task.fields(recipe), {
+    dataFolder: resolve(options.data ?? dataFolder),
+    signal,
+    onEvent,
+  });
+  const start = await readModelStart(run, task.head);
+  const context = contextOf(recipe, start, run);
+  const evaluator = await evaluatorOf({ device, onEvent, directory: run }, split, task, data, context, start);
+  if (evaluator === undefined) {
+    throw new QkvError(
+      "option",
+      `${join(run, "recipe.json")}: has no ${split} data; name files to measure on`,
+    );
+  }
+  try {
+    return await evaluator.measure(await parametersOf(device, run, task.head));
+  } finally {
+    await evaluator.dispose();
+  }
+}
+
+function withFiles(recipe: ModelRecipe, split: Split, files: readonly string[] | undefined): ModelRecipe {
+  if (files === undefined) return recipe;
+  const absolute = files.map((file) => resolve(file));
+  return { ...recipe, data: { ...recipe.data, [split]: absolute } };
+}
+
+async function parametersOf(
+  device: Device,
+  folder: string,
+  head: Parameters<typeof readModelStart>[1],
+): Promise<ReadonlyMap<string, DeviceArray>> {
+  const options = { device, head, mapped: false, withoutPooler: true, withTokenizers: false };
+  const { model, parameters } = await openModelFolder(folder, options);
+  return new Map(
+    [...listParameters(model.parameters).keys()].map((address) => [address, parameters.get(address)!]),
+  );
+}
