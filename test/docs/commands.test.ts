@@ -13,6 +13,7 @@ const run = promisify(execFile);
 
 const pages = [
   "README.md",
+  "recipes/README.md",
   ...readdirSync(join(root, "docs")).map((name) => join("docs", name)),
   ...["recipes", "models"].flatMap((folder) =>
     readdirSync(join(root, folder)).map((name) => join(folder, name, "README.md")),
