@@ -23,6 +23,15 @@ export function collect(value: string, previous: readonly string[] = []): string
   return [...previous, value];
 }
 
+/** One of the names known. */
+export function oneOf<Name extends string>(known: readonly Name[]): (text: string) => Name {
+  return (text) => {
+    const name = known.find((candidate) => candidate === text);
+    if (name !== undefined) return name;
+    throw new InvalidArgumentError(`It must be one of ${known.join(", ")}${didYouMean(text, known)}.`);
+  };
+}
+
 /** Names with commas between them, each one of those known. */
 export function listOf<Name extends string>(known: readonly Name[]): (text: string) => Name[] {
   return (text) =>

@@ -8,6 +8,54 @@ export async function readTextLines(path: string): Promise<string[]> {
 }
 
 /**
+ * What the lines of a file hold: the text of each, or where the file's name ends in ".jsonl" its JSON value, so that
+ * a text may hold line breaks, be missing (`null`), or be a list.
+ * @throws QkvError "data" with the line number where a line is not JSON
+ */
+export async function readItems(path: string): Promise<unknown[]> {
+  const lines = await readTextLines(path);
+  if (!path.endsWith(".jsonl")) return lines;
+  return lines.map((line, index) => {
+    try {
+      return JSON.parse(line) as unknown;
+    } catch (cause) {
+      const rule = `${path}: line ${index + 1}: each line of a .jsonl file is a JSON value`;
+      throw new QkvError("data", `${rule}; got ${JSON.stringify(line.slice(0, 60))}; correct the line`, {
+        cause,
+      });
+    }
+  });
+}
+
+/**
+ * Reads files whose lines belong together, line N of one to line N of the others.
+ * @throws QkvError "data" where they have unequal numbers of lines, or none
+ */
+export async function readParallel<Item>(
+  first: string,
+  others: readonly string[],
+  read: (path: string) => Promise<Item[]>,
+): Promise<[Item[], Item[][]]> {
+  const items = await read(first);
+  if (items.length === 0) {
+    throw new QkvError("data", `${first}: must hold one item a line; got an empty file; check the path`);
+  }
+  const rest: Item[][] = [];
+  for (const path of others) {
+    const own = await read(path);
+    if (own.length !== items.length) {
+      throw new QkvError(
+        "data",
+        `${first} and ${path}: must have the same number of lines; got ${items.length} and ${own.length}; ` +
+          "line N of one belongs to line N of the other",
+      );
+    }
+    rest.push(own);
+  }
+  return [items, rest];
+}
+
+/**
  * The lines of standard input as they come, as many at a time as are there, at most `most`.
  * From a terminal that is one; where a pipe is slow, lines are not kept waiting for others.
  * @throws QkvError "data" with the line number where a line is not valid UTF-8

@@ -1,5 +1,11 @@
 import { QkvError } from "../util/errors.ts";
 import { type BleuTokenization, bleuTokenizations, tokenizeForBleu } from "./bleu-tokenizers.ts";
+import {
+  type MosesTokenization,
+  mosesRulesVersion,
+  mosesTokenizations,
+  tokenizeMoses,
+} from "./moses-tokenizer.ts";
 import { countNgramMatches } from "./ngram-matches.ts";
 import {
   requireBoolean,
@@ -19,8 +25,8 @@ export type BleuSmoothMethod = (typeof bleuSmoothMethods)[number];
 
 /** What BLEU counts and how. The names are those of sacreBLEU, and so are the defaults. */
 export interface BleuOptions {
-  /** How a segment becomes tokens. Default `"13a"`. */
-  readonly tokenize?: BleuTokenization | undefined;
+  /** How a segment becomes tokens: as sacreBLEU does, or as Moses does. Default `"13a"`. */
+  readonly tokenize?: BleuTokenization | MosesTokenization | undefined;
   /** Whether case is ignored. Default false. */
   readonly lowercase?: boolean | undefined;
   /**
@@ -58,7 +64,7 @@ export interface BleuScore {
   readonly hypothesisLength: number;
   /** Tokens of the reference nearest in length to each hypothesis, the shorter one of two equally near. */
   readonly referenceLength: number;
-  /** What was counted and how, as sacreBLEU writes it. */
+  /** What was counted and how, as sacreBLEU writes it; its version stands there only where the tokens are its own. */
   readonly signature: string;
   /** The score in one line, as sacreBLEU prints it. */
   readonly text: string;
@@ -105,7 +111,7 @@ export function sentenceBleu(
 }
 
 interface BleuSettings {
-  readonly tokenize: BleuTokenization;
+  readonly tokenize: BleuTokenization | MosesTokenization;
   readonly lowercase: boolean;
   readonly smoothMethod: BleuSmoothMethod;
   readonly smoothValue: number;
@@ -141,7 +147,10 @@ function checkOptions(where: string, options: BleuOptions, effectiveOrder: boole
     throw new QkvError("option", `${rule} with ${smoothMethod}; leave it out`);
   }
   return {
-    tokenize: requireOneOf(where, "tokenize", options.tokenize ?? "13a", bleuTokenizations),
+    tokenize: requireOneOf(where, "tokenize", options.tokenize ?? "13a", [
+      ...bleuTokenizations,
+      ...mosesTokenizations,
+    ]),
     lowercase: requireBoolean(where, "lowercase", options.lowercase ?? false),
     smoothMethod,
     smoothValue: requireNonNegative(where, "smoothValue", options.smoothValue ?? smoothDefault ?? 0),
@@ -155,8 +164,8 @@ function scoreSegments(
   references: readonly (readonly string[])[],
   settings: BleuSettings,
 ): BleuScore {
-  const tokenize = (segment: string) =>
-    tokenizeForBleu(settings.lowercase ? segment.toLowerCase() : segment, settings.tokenize);
+  const split = tokenizerOf(settings.tokenize);
+  const tokenize = (segment: string) => split(settings.lowercase ? segment.toLowerCase() : segment);
   const counts = new Array<number>(settings.maxNgramOrder).fill(0);
   const totals = new Array<number>(settings.maxNgramOrder).fill(0);
   let hypothesisLength = 0;
@@ -187,6 +196,16 @@ function scoreSegments(
     signature: writeSignature(referenceCount(references), settings),
     text: writeLine({ score, precisions, brevityPenalty, ...lengths }),
   };
+}
+
+function tokenizerOf(name: BleuSettings["tokenize"]): (segment: string) => string[] {
+  return isMoses(name)
+    ? (segment) => tokenizeMoses(segment, name)
+    : (segment) => tokenizeForBleu(segment, name);
+}
+
+function isMoses(name: string): name is MosesTokenization {
+  return mosesTokenizations.some((known) => known === name);
 }
 
 /** The length of the reference that is nearest in length, the shorter one of two equally near. */
@@ -254,7 +273,7 @@ function writeSignature(references: string, settings: BleuSettings): string {
     `eff:${settings.effectiveOrder ? "yes" : "no"}`,
     `tok:${settings.tokenize}`,
     `smooth:${settings.smoothMethod}${value}`,
-    `version:${sacrebleuVersion}`,
+    `version:${isMoses(settings.tokenize) ? mosesRulesVersion : sacrebleuVersion}`,
   ].join("|");
 }
 

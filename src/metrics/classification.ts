@@ -1,4 +1,4 @@
-import { QkvError } from "../util/errors.ts";
+import { didYouMean, QkvError } from "../util/errors.ts";
 import { requireKnownOptions } from "./options.ts";
 import {
   type LabelCounts,
@@ -65,7 +65,7 @@ export function scoreClassification<Label extends ClassLabel>(
 ): ClassificationScore<Label> {
   requireKnownOptions("scoreClassification", options, ["positiveLabel", "zeroDivision"]);
   const zeroDivision = requireZeroDivision("scoreClassification", options.zeroDivision ?? 0);
-  requireItems(expected, predicted);
+  requireItems("scoreClassification", expected, predicted);
   const labels = sortLabels([...new Set([...expected, ...predicted])]);
   const matrix = countConfusions(labels, expected, predicted);
   const counts = labels.map((_, index): LabelCounts => {
@@ -87,16 +87,29 @@ export function scoreClassification<Label extends ClassLabel>(
   };
 }
 
-function requireItems(expected: readonly ClassLabel[], predicted: readonly ClassLabel[]): void {
+/**
+ * How many predicted classes are right; over their number it is the accuracy. For any number of classes, where the
+ * confusion matrix of `scoreClassification` would be large.
+ * @throws QkvError "data" for unequal or zero numbers of items
+ */
+export function countRight(expected: readonly ClassLabel[], predicted: readonly ClassLabel[]): number {
+  requireItems("countRight", expected, predicted);
+  return expected.filter((label, item) => label === predicted[item]).length;
+}
+
+function requireItems(
+  where: string,
+  expected: readonly ClassLabel[],
+  predicted: readonly ClassLabel[],
+): void {
   if (expected.length !== predicted.length) {
-    const rule = "scoreClassification: every item has a right and a predicted class";
+    const rule = `${where}: every item has a right and a predicted class`;
     throw new QkvError(
       "data",
       `${rule}; got ${expected.length} right and ${predicted.length} predicted ones`,
     );
   }
-  if (expected.length === 0)
-    throw new QkvError("data", "scoreClassification: needs at least one item; got none");
+  if (expected.length === 0) throw new QkvError("data", `${where}: needs at least one item; got none`);
 }
 
 function sortLabels<Label extends ClassLabel>(labels: Label[]): Label[] {
@@ -136,7 +149,10 @@ function rateBinary<Label extends ClassLabel>(
   // With a single class on both sides the positive one may be the one that is missing.
   if (index < 0 && labels.length === 2) {
     const rule = `scoreClassification: positiveLabel is one of ${labels.join(", ")}`;
-    throw new QkvError("option", `${rule}; got ${positive}`);
+    throw new QkvError(
+      "option",
+      `${rule}; got ${positive}${didYouMean(String(positive), labels.map(String))}`,
+    );
   }
   return ratesOf(counts[index] ?? { matched: 0, predicted: 0, expected: 0 }, zeroDivision);
 }

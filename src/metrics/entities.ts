@@ -2,7 +2,7 @@ import { QkvError } from "../util/errors.ts";
 import { requireBoolean, requireKnownOptions, requireOneOf } from "./options.ts";
 
 /** The tagging schemes that entities can be read by strictly. */
-export const tagSchemes = ["IOB1", "IOB2", "IOE2", "IOBES", "BILOU"] as const;
+export const tagSchemes = ["IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU"] as const;
 
 /** One of `tagSchemes`. */
 export type TagScheme = (typeof tagSchemes)[number];
@@ -159,6 +159,27 @@ const schemes = {
       ["B", "O", "any"],
       ["B", "I", "different"],
       ["B", "B", "any"],
+    ],
+  },
+  // The reference's table as it is: it lacks the ways in which an entity of one word begins or ends with E.
+  IOE1: {
+    prefixes: "IOE",
+    start: [
+      ["O", "I", "any"],
+      ["I", "I", "different"],
+      ["E", "I", "any"],
+      ["E", "E", "same"],
+    ],
+    inside: [
+      ["I", "I", "same"],
+      ["I", "E", "same"],
+    ],
+    end: [
+      ["I", "I", "different"],
+      ["I", "O", "any"],
+      ["I", "E", "different"],
+      ["E", "I", "same"],
+      ["E", "E", "same"],
     ],
   },
   IOE2: {

@@ -3,6 +3,12 @@ import { QkvError } from "../util/errors.ts";
 /** What a rate is where its denominator is 0. */
 export type ZeroDivision = 0 | 1;
 
+/** The ways in which the rates of labels become one: counts summed first, the mean, the mean weighted by support. */
+export const averages = ["micro", "macro", "weighted"] as const;
+
+/** One of `averages`. */
+export type Average = (typeof averages)[number];
+
 /** What was found for one label. */
 export interface LabelCounts {
   /** Predicted and right. */

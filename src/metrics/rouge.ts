@@ -14,7 +14,8 @@ export type RougeType = `rouge${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9}` | "rougeL" |
 /** The types that summarisation is reported with. */
 export const commonRougeTypes = ["rouge1", "rouge2", "rougeL", "rougeLsum"] as const satisfies RougeType[];
 
-const rougeTypes: readonly RougeType[] = [
+/** All types. */
+export const rougeTypes: readonly RougeType[] = [
   ...([1, 2, 3, 4, 5, 6, 7, 8, 9] as const).map((order) => `rouge${order}` as const),
   "rougeL",
   "rougeLsum",

@@ -13,6 +13,7 @@ const run = promisify(execFile);
 
 const pages = [
   "README.md",
+  "recipes/README.md",
   ...readdirSync(join(root, "docs")).map((name) => join("docs", name)),
   ...["recipes", "models"].flatMap((folder) =>
     readdirSync(join(root, folder)).map((name) => join(folder, name, "README.md")),
@@ -74,6 +75,16 @@ const german = [
   "Es hat den ganzen Tag geregnet.",
 ];
 
+/** Files to score, by their endings: one line for each of the sentences. */
+const scored: Readonly<Record<string, readonly string[]>> = {
+  labels: ["pos", "neg", "neg", "pos", "neg"],
+  tags: ["O B-LOC I-LOC", "O O O", "B-PER O", "", "O B-ORG"],
+  numbers: ["1", "2.5", "3", "4e1", "0"],
+  ids: ["d1 d2 d3", "d7", "d4 d9", "d5", "d6 d8"],
+  answers: ["Denver Broncos", "the park", "at the station", "water", "all day"],
+  logprobs: ["-0.5 -1.25", "-2", "-0.1 -0.2 -0.3", "-1", "-0.7 -0.9"],
+};
+
 /** A folder with what the pages' commands read, and `qkv` and `npx` on its path. */
 async function makeFolder(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "qkv-docs-"));
@@ -99,9 +110,14 @@ async function makeFolder(): Promise<string> {
   }
   files["letters.en"] = ["en", 1];
   files["got.de"] = ["de", 1];
+  files["got.txt"] = files["test.txt"] = ["en", 1];
   for (const [path, [language, times]] of Object.entries(files)) {
     await mkdir(dirname(join(folder, path)), { recursive: true });
     await writeFile(join(folder, path), repeat(language === "en" ? english : german, times));
+  }
+  for (const [kind, lines] of Object.entries(scored)) {
+    for (const name of ["got", "test"])
+      await writeFile(join(folder, `${name}.${kind}`), `${lines.join("\n")}\n`);
   }
   symlinkSync(join(root, "models"), join(folder, "models"));
   return folder;

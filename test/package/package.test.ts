@@ -56,12 +56,16 @@ test("its main entry and its parts can be imported", async () => {
   const script = `
     import { Tokenizer, corpusBleu, train, loadTranslator } from "qkv";
     import { tokenizeForBleu } from "qkv/metrics/bleu-tokenizers";
+    import { scoreEntities } from "qkv/metrics/entity-score";
+    import { perplexity } from "qkv/metrics/perplexity";
+    import { recallAtK } from "qkv/metrics/retrieval";
     import { contract } from "qkv/graph/build";
-    console.log([Tokenizer, corpusBleu, train, loadTranslator, tokenizeForBleu, contract].map((value) => typeof value).join());
+    const parts = [tokenizeForBleu, scoreEntities, perplexity, recallAtK, contract];
+    console.log([Tokenizer, corpusBleu, train, loadTranslator, ...parts].map((value) => typeof value).join());
   `;
   await writeFile(join(project, "use.js"), script);
   const { stdout } = await run(process.execPath, ["use.js"], { cwd: project });
-  expect(stdout.trim()).toBe(Array(6).fill("function").join());
+  expect(stdout.trim()).toBe(Array(9).fill("function").join());
 });
 
 test("its command runs", async () => {

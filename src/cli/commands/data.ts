@@ -12,11 +12,11 @@ export function defineData(program: Command): void {
     .addHelpText("after", examples("qkv data list"))
     .action(async ({ json }: { json?: boolean }) => {
       const { datasets } = await import("../../data/node/datasets.ts");
-      for (const [name, { description, licence, files }] of Object.entries(datasets)) {
-        const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+      for (const [name, { description, licence, files, changing }] of Object.entries(datasets)) {
+        const bytes = files.reduce((sum, file) => sum + file.bytes, changing?.bytes ?? 0);
         await print(
           json
-            ? `${JSON.stringify({ name, description, licence, bytes, files })}\n`
+            ? `${JSON.stringify({ name, description, licence, bytes, files, changing })}\n`
             : `${name}\n  ${description}\n  licence: ${licence}\n`,
         );
       }
@@ -26,8 +26,15 @@ export function defineData(program: Command): void {
     .description("fetch a corpus and check it; what is there already is not fetched again")
     .argument("<name>", "its name in qkv data list")
     .option("--out <folder>", "where to put it (default: data/NAME)")
-    .addHelpText("after", examples("qkv data get tinyshakespeare --out data/tinyshakespeare"))
-    .action(async (name: string, { out }: { out?: string }) => await getCorpus(name, out ?? `data/${name}`));
+    .option("--accept-changed", "take pairs that have changed at their source since figures were measured")
+    .addHelpText(
+      "after",
+      examples("qkv data get tinyshakespeare --out data/tinyshakespeare", "qkv data get multi30k"),
+    )
+    .action(
+      async (name: string, { out, acceptChanged = false }: { out?: string; acceptChanged?: boolean }) =>
+        await getCorpus(name, out ?? `data/${name}`, acceptChanged),
+    );
   data
     .command("split")
     .description(
@@ -54,7 +61,7 @@ interface SplitFlags {
   seed: number;
 }
 
-async function getCorpus(name: string, folder: string): Promise<void> {
+async function getCorpus(name: string, folder: string, acceptChanged: boolean): Promise<void> {
   const { fetchDataset } = await import("../../data/node/fetch-data.ts");
   const controller = new AbortController();
   const stop = () => controller.abort();
@@ -64,6 +71,7 @@ async function getCorpus(name: string, folder: string): Promise<void> {
   try {
     const fetched = await fetchDataset(name, {
       folder,
+      acceptChanged,
       signal: controller.signal,
       onProgress: ({ bytes, totalBytes, file }) => {
         if (file !== shown) {

@@ -1,5 +1,3 @@
-import { InvalidArgumentError } from "commander";
-import { didYouMean } from "../../util/errors.ts";
 import { given } from "../arguments.ts";
 import { nameOfMetric } from "../format.ts";
 import { interruptible } from "../stopping.ts";
@@ -8,15 +6,6 @@ import { print } from "../text-files.ts";
 /** The parts of a recipe's data. */
 export const splits = ["train", "validation", "test"] as const;
 export type Split = (typeof splits)[number];
-
-/** One of some names, for commander. */
-export function oneOf<Name extends string>(known: readonly Name[]): (text: string) => Name {
-  return (text) => {
-    const name = known.find((candidate) => candidate === text);
-    if (name !== undefined) return name;
-    throw new InvalidArgumentError(`It must be one of ${known.join(", ")}${didYouMean(text, known)}.`);
-  };
-}
 
 export interface EvaluateRunFlags {
   readonly split?: Split;

@@ -1,33 +1,38 @@
 import type { Command } from "commander";
 import { QkvError } from "../../util/errors.ts";
-import { examples, given, listOf, threadsOption, wholeNumber } from "../arguments.ts";
+import { examples, given, listOf, oneOf, threadsOption, wholeNumber } from "../arguments.ts";
+import type { MetricResult } from "../metrics/metric.ts";
+import {
+  addMetricOptions,
+  type MetricFlags,
+  metricFlags,
+  openMetric,
+  takesFlag,
+  translationMetrics,
+} from "../metrics/table.ts";
 import { interruptible } from "../stopping.ts";
 import { createProgress } from "../terminal.ts";
-import { print } from "../text-files.ts";
-import { evaluateRun, oneOf, type Split, splits } from "./evaluate-run.ts";
-import {
-  addScoreOptions,
-  openMetric,
-  readParallelLines,
-  type Score,
-  type ScoreFlags,
-  type ScoreMetric,
-  scoreMetrics,
-} from "./score.ts";
+import { print, readParallel, readTextLines } from "../text-files.ts";
+import { evaluateRun, type Split, splits } from "./evaluate-run.ts";
 import { addDecodingOptions, type DecodingFlags, decodingOptions } from "./translate.ts";
 
-interface EvaluateFlags extends ScoreFlags, DecodingFlags {
-  metric: ScoreMetric[];
+type MetricName = keyof typeof translationMetrics;
+
+interface EvaluateFlags extends DecodingFlags {
+  metric: MetricName[];
   split?: Split;
   input?: string[];
   data?: string;
   source?: string;
   references?: string[];
+  lowercase?: boolean;
   output?: string;
   examples?: number;
   threads?: number;
   json?: boolean;
 }
+
+const metricNames = Object.keys(translationMetrics) as MetricName[];
 
 export function defineEvaluate(program: Command): void {
   const command = program
@@ -43,11 +48,11 @@ export function defineEvaluate(program: Command): void {
     .option("--data <folder>", "where the recipe's data lie (default: where they lay at the training)")
     .option("--source <file>", "of a translator: one sentence a line")
     .option("--references <file...>", "its translations, line by line")
-    .option("--metric <names>", "what to compute: bleu, chrf, chrf++", listOf(scoreMetrics), [
+    .option("--metric <names>", `what to compute: ${metricNames.join(", ")}`, listOf(metricNames), [
       "bleu",
       "chrf",
     ] as const);
-  addDecodingOptions(addScoreOptions(command))
+  addDecodingOptions(addMetricOptions(command, translationMetrics))
     .option("--output <file>", "write the translations here")
     .option("--examples <n>", "show the n best and the n worst (by chrF of each sentence)", wholeNumber(0))
     .addOption(threadsOption())
@@ -60,14 +65,18 @@ export function defineEvaluate(program: Command): void {
         "qkv evaluate tatoeba-en-de --source test.en --references test.de --num-beams 1 --examples 5",
       ),
     )
-    .action(async (model: string, given: EvaluateFlags) => {
-      const { source, references: refs } = given;
-      if (source === undefined && refs === undefined) return await evaluateRun(model, given);
-      const flags = ofTranslator(given);
+    .action(async (model: string, options: EvaluateFlags) => {
+      if (options.source === undefined && options.references === undefined) {
+        return await evaluateRun(model, options);
+      }
+      const flags = ofTranslator(options);
+      const ofMetrics = metricFlags(translationMetrics, { ...flags });
       const metrics = await Promise.all(
-        flags.metric.map((metric) => openMetric(metric, ofMetric(flags, metric))),
+        flags.metric.map((name) =>
+          openMetric(name, translationMetrics[name], flagsOf(name, flags.metric, ofMetrics)),
+        ),
       );
-      const [sources, references] = await readParallelLines(flags.source, flags.references);
+      const [sources, references] = await readParallel(flags.source, flags.references, readTextLines);
       const { hypotheses, seconds } = await translateAll(model, sources, flags);
       const scores = metrics.map((metric, index) => ({
         metric: flags.metric[index]!,
@@ -93,11 +102,12 @@ function ofTranslator(flags: EvaluateFlags): EvaluateFlags & { source: string; r
   return { ...flags, source, references };
 }
 
-/** The options that a metric has, of those given for all. */
-function ofMetric(flags: EvaluateFlags, metric: ScoreMetric): ScoreFlags {
-  const { tokenize, smoothMethod, smoothValue, maxNgramOrder, lowercase } = flags;
-  const ofBleu = metric === "bleu" || !flags.metric.includes("bleu");
-  return given({ lowercase, ...(ofBleu && { tokenize, smoothMethod, smoothValue, maxNgramOrder }) });
+/** Of the options given for all metrics those that are this one's, or that none of the chosen ones has. */
+function flagsOf(name: MetricName, chosen: readonly MetricName[], flags: MetricFlags): MetricFlags {
+  const isMeant = ([flag]: [string, unknown]) =>
+    takesFlag(translationMetrics[name], flag) ||
+    !chosen.some((other) => takesFlag(translationMetrics[other], flag));
+  return Object.fromEntries(Object.entries(flags).filter(isMeant));
 }
 
 async function translateAll(
@@ -156,19 +166,19 @@ async function rankExamples(
 ): Promise<Examples | undefined> {
   const count = flags.examples ?? 0;
   if (count === 0) return undefined;
-  const measure = await openMetric("chrf", given({ lowercase: flags.lowercase }));
+  const { sentenceChrf } = await import("../../metrics/chrf.ts");
   const ranked = sources
     .map((source, index): Example => {
       const ofLine = references.map((stream) => stream[index]!);
       const translation = hypotheses[index]!;
-      const { score: chrf } = measure.sentence(translation, ofLine);
+      const { score: chrf } = sentenceChrf(translation, ofLine, { lowercase: flags.lowercase });
       return { line: index + 1, chrf, source, translation, reference: ofLine[0]! };
     })
     .sort((left, right) => right.chrf - left.chrf);
   return { best: ranked.slice(0, count), worst: ranked.slice(-count).reverse() };
 }
 
-type NamedScore = Score & { readonly metric: ScoreMetric };
+type NamedResult = MetricResult & { readonly metric: MetricName };
 
 interface Speed {
   readonly sentences: number;
@@ -176,13 +186,13 @@ interface Speed {
   readonly sentencesPerSecond: number;
 }
 
-function resultAsJson(scores: readonly NamedScore[], speed: Speed, shown: Examples | undefined): string {
-  const results = scores.map(({ metric, score, signature }) => [metric, { score, signature }] as const);
+function resultAsJson(scores: readonly NamedResult[], speed: Speed, shown: Examples | undefined): string {
+  const results = scores.map(({ metric, score, details }) => [metric, { score, ...details }] as const);
   return `${JSON.stringify({ ...Object.fromEntries(results), ...speed, ...shown })}\n`;
 }
 
-function resultAsText(scores: readonly NamedScore[], speed: Speed, shown: Examples | undefined): string {
-  const lines = scores.flatMap(({ text, signature }) => [text, signature]);
+function resultAsText(scores: readonly NamedResult[], speed: Speed, shown: Examples | undefined): string {
+  const lines = scores.map(({ text }) => text);
   const { sentences, seconds, sentencesPerSecond } = speed;
   lines.push(`${sentences} sentences in ${seconds.toFixed(1)} s: ${sentencesPerSecond.toFixed(1)} a second`);
   for (const [title, list] of Object.entries(shown ?? {}) as [string, readonly Example[]][]) {

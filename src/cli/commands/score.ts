@@ -1,141 +1,100 @@
 import { type Command, Option } from "commander";
-import { type BleuSmoothMethod, bleuSmoothMethods } from "../../metrics/bleu.ts";
-import { type BleuTokenization, bleuTokenizations } from "../../metrics/bleu-tokenizers.ts";
 import { QkvError } from "../../util/errors.ts";
-import { examples, given, number, wholeNumber } from "../arguments.ts";
-import { print, readTextLines } from "../text-files.ts";
+import { examples, oneOf } from "../arguments.ts";
+import type { Measure, Metric, MetricResult } from "../metrics/metric.ts";
+import { addMetricOptions, metricFlags, metrics, openMetric } from "../metrics/table.ts";
+import { print, readItems, readParallel } from "../text-files.ts";
 
-export const scoreMetrics = ["bleu", "chrf", "chrf++"] as const;
-export type ScoreMetric = (typeof scoreMetrics)[number];
+type MetricName = keyof typeof metrics;
 
-/** What can be chosen of a metric. */
-export interface ScoreFlags {
-  tokenize?: BleuTokenization;
-  smoothMethod?: BleuSmoothMethod;
-  smoothValue?: number;
-  maxNgramOrder?: number;
-  lowercase?: boolean;
-}
-
-export interface Score {
-  readonly score: number;
-  readonly signature: string;
-  /** In one line, as sacreBLEU prints it. */
-  readonly text: string;
-}
-
-/** The options of a metric, for every command that scores. */
-export function addScoreOptions(command: Command): Command {
-  return command
-    .addOption(
-      new Option("--tokenize <name>", "BLEU's tokenization (default: 13a)").choices(bleuTokenizations),
-    )
-    .addOption(
-      new Option("--smooth-method <name>", "BLEU's smoothing (default: exp)").choices(bleuSmoothMethods),
-    )
-    .option("--smooth-value <x>", "for the smoothing methods floor and add-k", number)
-    .option("--max-ngram-order <n>", "BLEU's longest n-gram (default: 4)", wholeNumber(1))
-    .option("--lowercase", "ignore case");
-}
-
-/**
- * The scores of a corpus and of a single segment, as sacreBLEU defines them.
- * @throws QkvError "option" for an option that the metric does not have
- */
-export async function openMetric(
-  metric: ScoreMetric,
-  flags: ScoreFlags,
-): Promise<{
-  corpus(hypotheses: readonly string[], references: readonly (readonly string[])[]): Score;
-  sentence(hypothesis: string, references: readonly string[]): Score;
-}> {
-  const { tokenize, smoothMethod, smoothValue, maxNgramOrder, lowercase } = flags;
-  const ofBleu = given({ tokenize, smoothMethod, smoothValue, maxNgramOrder });
-  if (metric === "bleu") {
-    const { corpusBleu, sentenceBleu } = await import("../../metrics/bleu.ts");
-    const options = { ...ofBleu, ...given({ lowercase }) };
-    return {
-      corpus: (hypotheses, references) => corpusBleu(hypotheses, references, options),
-      sentence: (hypothesis, references) => sentenceBleu(hypothesis, references, options),
-    };
-  }
-  const [name] = Object.keys(ofBleu);
-  if (name !== undefined) {
-    throw new QkvError("option", `${metric}: has no option ${name}, which is BLEU's; leave it out`);
-  }
-  const { corpusChrf, sentenceChrf } = await import("../../metrics/chrf.ts");
-  const options = { wordOrder: metric === "chrf++" ? 2 : 0, ...given({ lowercase }) };
-  return {
-    corpus: (hypotheses, references) => corpusChrf(hypotheses, references, options),
-    sentence: (hypothesis, references) => sentenceChrf(hypothesis, references, options),
-  };
-}
-
-/** Reads files that must have the same number of lines, and some. */
-export async function readParallelLines(
-  first: string,
-  others: readonly string[],
-): Promise<[string[], string[][]]> {
-  const lines = await readTextLines(first);
-  if (lines.length === 0) {
-    throw new QkvError("data", `${first}: must hold one sentence a line; got an empty file; check the path`);
-  }
-  const rest: string[][] = [];
-  for (const path of others) {
-    const own = await readTextLines(path);
-    if (own.length !== lines.length) {
-      throw new QkvError(
-        "data",
-        `${first} and ${path}: must have the same number of lines; got ${lines.length} and ${own.length}; ` +
-          "line N of one belongs to line N of the other",
-      );
-    }
-    rest.push(own);
-  }
-  return [lines, rest];
-}
-
-interface Flags extends ScoreFlags {
-  metric: ScoreMetric;
+interface Flags {
+  metric: MetricName;
   hypotheses: string;
-  references: string[];
+  references?: string[];
   sentence?: boolean;
   json?: boolean;
 }
 
 export function defineScore(program: Command): void {
+  const names = Object.keys(metrics) as MetricName[];
+  const width = Math.max(...names.map((name) => name.length));
+  const list = names.map((name) => `  ${name.padEnd(width)}  ${metrics[name].description}`);
   const command = program
     .command("score")
-    .description("compare a file of translations with one or more files of references")
-    .addOption(new Option("--metric <name>", "what to compute").choices(scoreMetrics).default("bleu"))
-    .requiredOption("--hypotheses <file>", "one segment a line")
-    .requiredOption("--references <file...>", "one segment a line, as many lines");
-  addScoreOptions(command)
-    .option("--sentence", "the score of each line instead of the whole")
-    .option("--json", "print score and signature as JSON")
+    .description("compare a file of results with one or more files of references")
+    .addOption(
+      new Option("--metric <name>", "what to compute, see below").argParser(oneOf(names)).default("bleu"),
+    )
+    .requiredOption("--hypotheses <file>", "one result a line; a .jsonl file has one JSON value a line")
+    .option("--references <file...>", "what is right, line by line, in the same form");
+  addMetricOptions(command, metrics)
+    .option("--sentence", "the score of each line instead of the whole (bleu, chrf, rouge, squad)")
+    .option("--json", "print the result as JSON")
     .addHelpText(
       "after",
-      `${examples(
+      `\nMetrics:\n${list.join("\n")}\n${examples(
         "qkv score --metric bleu --hypotheses got.de --references test.de",
         "qkv score --metric chrf++ --lowercase --hypotheses got.de --references test.de --json",
-      )}\nThe scores are those of sacreBLEU, and so are the names.\n`,
+        "qkv score --metric rouge --stemmer --hypotheses got.txt --references test.txt",
+        "qkv score --metric entity-f1 --scheme IOB2 --strict --hypotheses got.tags --references test.tags",
+        "qkv score --metric f1 --average weighted --hypotheses got.labels --references test.labels",
+      )}`,
     )
-    .action(async ({ metric, json, sentence, ...flags }: Flags) => {
-      const measure = await openMetric(metric, flags);
-      const [hypotheses, references] = await readParallelLines(flags.hypotheses, flags.references);
-      if (sentence) {
-        for (const [line, hypothesis] of hypotheses.entries()) {
-          const ofLine = references.map((stream) => stream[line]!);
-          const { score, signature } = measure.sentence(hypothesis, ofLine);
-          await print(
-            json
-              ? `${JSON.stringify({ line: line + 1, metric, score, signature })}\n`
-              : `${score.toFixed(2)}\n`,
-          );
-        }
-        return;
-      }
-      const { score, signature, text } = measure.corpus(hypotheses, references);
-      await print(json ? `${JSON.stringify({ metric, score, signature })}\n` : `${text}\n${signature}\n`);
-    });
+    .action(async (flags: Flags) => await score(flags.metric, metrics[flags.metric], flags));
+}
+
+async function score(name: MetricName, metric: Metric, flags: Flags): Promise<void> {
+  const measure = await openMetric(name, metric, metricFlags(metrics, { ...flags }));
+  const references = flags.references ?? [];
+  checkReferences(name, metric, references.length);
+  const [hypotheses, streams] = await readParallel(flags.hypotheses, references, readItems);
+  const given = hypotheses.map((item, line) => metric.readHypothesis(item, place(flags.hypotheses, line)));
+  const right = streams.map((stream, file) =>
+    stream.map((item, line) => metric.readReference(item, place(references[file]!, line))),
+  );
+  if (flags.sentence) await printSentences(name, metric, measure, given, right, flags.json ?? false);
+  else {
+    const result = measure.corpus(given, right);
+    await print(flags.json ? toJson({ metric: name }, result) : `${result.text}\n`);
+  }
+}
+
+function place(path: string, line: number): string {
+  return `${path}: line ${line + 1}`;
+}
+
+function checkReferences(name: string, metric: Metric, count: number): void {
+  if (metric.references === "none" ? count === 0 : metric.references === "one" ? count === 1 : count > 0)
+    return;
+  const rule = {
+    none: "takes no --references",
+    one: "takes one file of --references",
+    several: "needs --references",
+  };
+  const wayOut = metric.references === "none" ? "leave them out" : "name what is right, line by line";
+  throw new QkvError("option", `${name}: ${rule[metric.references]}; got ${count} files; ${wayOut}`);
+}
+
+async function printSentences(
+  name: string,
+  metric: Metric,
+  measure: Measure,
+  hypotheses: readonly unknown[],
+  references: readonly (readonly unknown[])[],
+  json: boolean,
+): Promise<void> {
+  if (measure.sentence === undefined) {
+    throw new QkvError("option", `${name}: a single line has no score; leave --sentence out`);
+  }
+  for (const [line, hypothesis] of hypotheses.entries()) {
+    const ofLine = references.map((stream) => stream[line]);
+    const result = measure.sentence(hypothesis, ofLine);
+    const shown = [result.score].flat().map((score) => score.toFixed(metric.decimals));
+    await print(json ? toJson({ line: line + 1, metric: name }, result) : `${shown.join(" ")}\n`);
+  }
+}
+
+/** A number that is none (a correlation with a constant) is `null` in JSON. */
+function toJson(head: Readonly<Record<string, unknown>>, { score, details }: MetricResult): string {
+  return `${JSON.stringify({ ...head, score, ...details })}\n`;
 }

@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { didYouMean, QkvError } from "../../util/errors.ts";
-import { errorCode, fileError } from "../../util/node/file-error.ts";
+import { fileError } from "../../util/node/file-error.ts";
 import { type Dataset, type DatasetFile, datasets } from "./datasets.ts";
+import { hashFile, request, sizeOf } from "./download.ts";
+import { fetchChangingPairs } from "./fetch-pairs.ts";
 
 /** Where to put a corpus, and who is told. */
 export interface FetchOptions {
@@ -12,6 +12,8 @@ export interface FetchOptions {
   readonly folder: string;
   /** The corpora to choose from. Default: `datasets`. */
   readonly datasets?: Readonly<Record<string, Dataset>>;
+  /** Take pairs that have changed at their source as they are. Default false: an error. */
+  readonly acceptChanged?: boolean;
   /** Told after each piece that arrived. */
   readonly onProgress?: (progress: FetchProgress) => void;
   /** Stops the download; what has arrived is kept for the next call. */
@@ -31,13 +33,13 @@ export interface FetchedDataset {
   readonly licence: string;
   /** The paths of the files. */
   readonly files: readonly string[];
-  /** Bytes that came over the network; 0 where everything was there already. */
+  /** Bytes of the files that had to be fetched, after decompression; 0 where everything was there already. */
   readonly downloadedBytes: number;
 }
 
 /**
  * Fetches a public corpus into a folder. Each file is downloaded to `NAME.download`, checked, and only then gets its
- * name; a download that was cut off goes on where it stopped. A file that is there already, with the right content,
+ * name; a download that was cut off goes on where it stopped, or from the start where it comes compressed. A file that is there already, with the right content,
  * is not fetched again.
  * @throws QkvError where the name is unknown, the server cannot be reached or refuses, the checksum differs, or
  * another file of that name is in the way
@@ -59,10 +61,10 @@ export async function fetchDataset(name: string, options: FetchOptions): Promise
   }
   const files: string[] = [];
   let downloadedBytes = 0;
-  for (const file of dataset.files) {
-    const path = join(options.folder, file.name);
+  const fetchTo = async (file: string, work: (path: string) => Promise<number>) => {
+    const path = join(options.folder, file);
     try {
-      downloadedBytes += await fetchFile(file, path, options);
+      downloadedBytes += await work(path);
     } catch (error) {
       if (options.signal?.aborted) {
         throw new QkvError("interrupted", `${path}: the download was stopped; run it again to go on`);
@@ -70,12 +72,30 @@ export async function fetchDataset(name: string, options: FetchOptions): Promise
       throw fileError(path, "cannot fetch it", error);
     }
     files.push(path);
+  };
+  const { changing } = dataset;
+  if (changing === undefined && options.acceptChanged) {
+    throw new QkvError(
+      "option",
+      `data get: ${name} does not change at its source; leave --accept-changed out`,
+    );
+  }
+  for (const file of dataset.files) {
+    await fetchTo(file.name, (path) => fetchFile(file, path, dataset, options));
+  }
+  if (changing !== undefined) {
+    await fetchTo(changing.name, (path) => fetchChangingPairs(changing, path, options));
   }
   return { name, licence: dataset.licence, files, downloadedBytes };
 }
 
 /** Fetches one file unless it is there; returns the bytes that came over the network. */
-async function fetchFile(file: DatasetFile, path: string, options: FetchOptions): Promise<number> {
+async function fetchFile(
+  file: DatasetFile,
+  path: string,
+  dataset: Dataset,
+  options: FetchOptions,
+): Promise<number> {
   if ((await sizeOf(path)) !== undefined) {
     const sha256 = await hashFile(path);
     if (sha256 === file.sha256) return 0;
@@ -85,14 +105,19 @@ async function fetchFile(file: DatasetFile, path: string, options: FetchOptions)
         "move it away or choose another folder",
     );
   }
+  const { url } = file;
+  if (url === undefined) {
+    const rule = `${path}: is not there, and its licence does not allow to fetch it from just anywhere`;
+    throw new QkvError("file", `${rule}; ${dataset.elsewhere ?? "ask its owners"}, and put it there`);
+  }
   const partial = `${path}.download`;
-  const downloaded = await download(file, partial, options);
+  const downloaded = await download({ ...file, url }, partial, options);
   const sha256 = await hashFile(partial);
   if (sha256 !== file.sha256) {
     await rm(partial);
     throw new QkvError(
       "file",
-      `${file.url}: the content must have the SHA-256 ${file.sha256}; got ${sha256}; run it again, and if this ` +
+      `${url}: the content must have the SHA-256 ${file.sha256}; got ${sha256}; run it again, and if this ` +
         "stays, the file has changed at its source",
     );
   }
@@ -100,10 +125,13 @@ async function fetchFile(file: DatasetFile, path: string, options: FetchOptions)
   return downloaded;
 }
 
+type FetchedFile = DatasetFile & { readonly url: string };
+
 /** Brings `partial` to the file's size, going on behind what it holds; returns the bytes that came. */
-async function download(file: DatasetFile, partial: string, options: FetchOptions): Promise<number> {
-  let offset = (await sizeOf(partial)) ?? 0;
-  if (offset > file.bytes) offset = 0;
+async function download(file: FetchedFile, partial: string, options: FetchOptions): Promise<number> {
+  const there = (await sizeOf(partial)) ?? 0;
+  // What is left of a compressed file cannot be asked for by its place in the content.
+  let offset = there > file.bytes || (there < file.bytes && file.compression !== undefined) ? 0 : there;
   if (offset === file.bytes) return 0;
   let response = await request(file.url, offset, options.signal);
   if (offset > 0 && !continuesAt(response, offset)) {
@@ -123,14 +151,19 @@ async function download(file: DatasetFile, partial: string, options: FetchOption
   }
   const target = await open(partial, offset > 0 ? "r+" : "w");
   try {
-    return await receive(file, response.body, target, offset, options);
+    return await receive(file, decompress(file, response.body), target, offset, options);
   } finally {
     await target.close();
   }
 }
 
+function decompress(file: FetchedFile, body: ReadableStream<Uint8Array>): AsyncIterable<Uint8Array> {
+  if (file.compression === undefined) return body;
+  return body.pipeThrough(new DecompressionStream(file.compression));
+}
+
 async function receive(
-  file: DatasetFile,
+  file: FetchedFile,
   body: AsyncIterable<Uint8Array>,
   target: FileHandle,
   offset: number,
@@ -156,9 +189,10 @@ async function receive(
     failure = error;
   }
   if (at < file.bytes) {
+    const wayOut = file.compression === undefined ? "run it again to go on from there" : "run it again";
     throw new QkvError(
       "file",
-      `${file.url}: the connection broke off after ${at} of ${file.bytes} bytes; run it again to go on from there`,
+      `${file.url}: the connection broke off after ${at} of ${file.bytes} bytes; ${wayOut}`,
       { cause: failure },
     );
   }
@@ -175,43 +209,9 @@ async function write(name: string, target: FileHandle, piece: Uint8Array, positi
   }
 }
 
-async function request(url: string, offset: number, signal: AbortSignal | undefined): Promise<Response> {
-  try {
-    return await fetch(url, {
-      // Byte ranges count the bytes that are sent, so the server must not compress them.
-      headers: { "accept-encoding": "identity", ...(offset > 0 ? { range: `bytes=${offset}-` } : {}) },
-      ...(signal === undefined ? {} : { signal }),
-    });
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    const reason = errorCode(cause) ?? (cause instanceof Error ? cause.message : String(cause));
-    throw new QkvError(
-      "file",
-      `${url}: the server cannot be reached (${reason}); check the connection and run it again`,
-      { cause: error },
-    );
-  }
-}
-
 /** Whether the answer is the rest of the file from `offset` on. */
 function continuesAt(response: Response, offset: number): boolean {
   return (
     response.status === 206 && response.headers.get("content-range")?.startsWith(`bytes ${offset}-`) === true
   );
-}
-
-async function sizeOf(path: string): Promise<number | undefined> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
-  return hash.digest("hex");
 }

@@ -90,3 +90,21 @@ function writeTag(scheme: string, type: string, word: number, length: number): s
   if (word === 0) return `B-${type}`;
   return `${isLast ? last : "I"}-${type}`;
 }
+
+it("reads IOE1 as the reference's table says", () => {
+  const read = (...tags: string[]) =>
+    extractEntities(tags, { scheme: "IOE1" }).map(({ type, start, end }) => [type, start, end]);
+  expect(read("I-PER", "I-PER", "O", "I-LOC", "O")).toEqual([
+    ["PER", 0, 2],
+    ["LOC", 3, 4],
+  ]);
+  expect(read("I-PER", "E-PER", "I-PER", "O")).toEqual([
+    ["PER", 0, 2],
+    ["PER", 2, 3],
+  ]);
+  expect(read("I-PER", "I-LOC", "O")).toEqual([
+    ["PER", 0, 1],
+    ["LOC", 1, 2],
+  ]);
+  expect(() => read("B-PER")).toThrow('the prefixes of tags are I, O, E; got "B-PER" as tag 1');
+});

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { deflateRawSync, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { datasets } from "../../../../src/data/node/datasets.ts";
 import { type FetchOptions, fetchDataset } from "../../../../src/data/node/fetch-data.ts";
@@ -161,17 +162,177 @@ describe("fetchDataset", () => {
   });
 });
 
-test("the table's addresses are pinned", () => {
-  for (const { files } of Object.values(datasets)) {
+describe("a compressed file", () => {
+  const compressed = gzipSync(content);
+  const gzipped = (): FetchOptions => {
+    const { datasets: known, ...rest } = options();
+    const [file] = known!.corpus!.files;
+    const files = [{ ...file!, compression: "gzip" as const }];
+    return { ...rest, datasets: { corpus: { description: "numbers", licence: "none", files } } };
+  };
+
+  test("is stored and checked decompressed", async () => {
+    answers = [(_, response) => response.end(compressed)];
+    expect((await fetchDataset("corpus", gzipped())).downloadedBytes).toBe(300_000);
+    expect(readFileSync(join(folder, "corpus.txt")).equals(content)).toBe(true);
+    expect((await fetchDataset("corpus", gzipped())).downloadedBytes).toBe(0);
+  });
+
+  test("starts over where it was cut off, since its rest cannot be asked for", async () => {
+    const half = compressed.subarray(0, compressed.length / 2);
+    answers = [(_, response) => response.end(half), (_, response) => response.end(compressed)];
+    expect(await failure("corpus", gzipped())).toMatch(
+      /: the connection broke off after \d+ of 300000 bytes; run it again$/,
+    );
+    await fetchDataset("corpus", gzipped());
+    expect(ranges).toEqual([undefined, undefined]);
+    expect(readFileSync(join(folder, "corpus.txt")).equals(content)).toBe(true);
+  });
+
+  test("other content, more content, no gzip", async () => {
+    answers = [(_, response) => response.end(gzipSync(Buffer.alloc(300_000)))];
+    expect(await failure("corpus", gzipped())).toMatch(/: the content must have the SHA-256/);
+    answers = [(_, response) => response.end(gzipSync(Buffer.alloc(300_001)))];
+    expect(await failure("corpus", gzipped())).toMatch(/must have 300000 bytes; got more/);
+    answers = [(_, response) => response.end("<html>")];
+    expect(await failure("corpus", gzipped())).toMatch(/broke off after 0 of 300000 bytes/);
+    expect(existsSync(join(folder, "corpus.txt"))).toBe(false);
+  });
+});
+
+test("a file that may not be passed on is checked, not fetched", async () => {
+  const files = [{ name: "corpus.txt", bytes: content.length, sha256 }];
+  const corpus = { description: "numbers", licence: "secret", files, elsewhere: "write to its owners" };
+  const given = { folder, datasets: { corpus } };
+  expect(await failure("corpus", given)).toBe(
+    "corpus.txt: is not there, and its licence does not allow to fetch it from just anywhere; " +
+      "write to its owners, and put it there",
+  );
+  writeFileSync(join(folder, "corpus.txt"), content);
+  expect((await fetchDataset("corpus", given)).downloadedBytes).toBe(0);
+  writeFileSync(join(folder, "corpus.txt"), "other");
+  expect(await failure("corpus", given)).toMatch(/another file is in the way/);
+});
+
+describe("pairs that change at their source", () => {
+  const pairs = "Hi.\tHallo!\nRun!\tLauf!\n";
+  const published = "Hi.\tHallo!\tCC-BY 2.0\r\nRun!\tLauf!\tCC-BY 2.0\r\n";
+  const changing = (): FetchOptions => {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/deu-eng.zip`;
+    const digest = createHash("sha256").update(pairs).digest("hex");
+    const source = { name: "pairs.tsv", url, member: "deu.txt", sha256: digest };
+    const corpus = {
+      description: "pairs",
+      licence: "none",
+      files: [],
+      changing: { ...source, bytes: pairs.length, lines: 2, date: "2018-05-13" },
+    };
+    return { folder, datasets: { corpus } };
+  };
+  const send = (...archives: Buffer[]) => {
+    answers = archives.map((archive) => (_, response) => response.end(archive));
+  };
+
+  test("are known by their digest, whatever else the archive holds", async () => {
+    for (const [index, method] of ([0, 8] as const).entries()) {
+      send(zip({ "_about.txt": `today ${index}`, "deu.txt": published }, method));
+      expect(await fetchDataset("corpus", changing())).toMatchObject({ files: [join(folder, "pairs.tsv")] });
+      expect(readFileSync(join(folder, "pairs.tsv"), "utf8")).toBe(pairs);
+      expect((await fetchDataset("corpus", changing())).downloadedBytes).toBe(0);
+      rmSync(join(folder, "pairs.tsv"));
+    }
+  });
+
+  test("are refused where they have changed, and taken where that is accepted", async () => {
+    const later = zip({ "deu.txt": `${published}Go.\tGeh.\tCC-BY 2.0\r\n` }, 8);
+    send(later, later);
+    expect(await failure("corpus", changing())).toMatch(
+      /the pairs must be those of 2018-05-13 \(2 lines, SHA-256 .*got 3 lines, SHA-256 .*run it again with --accept-changed/,
+    );
+    expect(readdirSync(folder)).toEqual([]);
+    await fetchDataset("corpus", { ...changing(), acceptChanged: true });
+    expect(readFileSync(join(folder, "pairs.tsv"), "utf8")).toBe(`${pairs}Go.\tGeh.\n`);
+    expect(await failure("corpus", changing())).toMatch(/^pairs.tsv: another file is in the way/);
+    expect((await fetchDataset("corpus", { ...changing(), acceptChanged: true })).downloadedBytes).toBe(0);
+  });
+
+  test("no archive, a damaged one, one without the file, a refusal", async () => {
+    const whole = zip({ "deu.txt": published }, 8);
+    const damaged = Buffer.from(whole);
+    damaged.fill(0xff, 40, 60);
+    send(Buffer.from("<html>"), damaged, zip({ "fra.txt": published }, 8));
+    expect(await failure("corpus", changing())).toMatch(/must be a zip archive with deu.txt; got none/);
+    expect(await failure("corpus", changing())).toMatch(/must be a zip archive with deu.txt; it is damaged/);
+    expect(await failure("corpus", changing())).toMatch(/must be a zip archive with deu.txt; got none/);
+    answers = [(_, response) => response.writeHead(406).end()];
+    expect(await failure("corpus", changing())).toMatch(/got 406 Not Acceptable; try again later/);
+    answers = [breakOff];
+    expect(await failure("corpus", changing())).toMatch(
+      /the connection broke off after \d+ bytes; run it again/,
+    );
+  });
+
+  test("acceptChanged is for them alone", async () => {
+    expect(await failure("corpus", options({ acceptChanged: true }))).toBe(
+      "data get: corpus does not change at its source; leave --accept-changed out",
+    );
+  });
+});
+
+/** A zip archive; method 0 stores, 8 deflates. */
+function zip(members: Readonly<Record<string, string>>, method: 0 | 8): Buffer {
+  const locals: Buffer[] = [];
+  const entries: Buffer[] = [];
+  for (const [name, text] of Object.entries(members)) {
+    const plain = Buffer.from(text);
+    const stored = method === 8 ? deflateRawSync(plain) : plain;
+    const local = Buffer.alloc(30);
+    local.writeUInt32LE(0x04034b50, 0);
+    local.writeUInt16LE(method, 8);
+    local.writeUInt16LE(name.length, 26);
+    local.writeUInt16LE(4, 28);
+    const entry = Buffer.alloc(46);
+    entry.writeUInt32LE(0x02014b50, 0);
+    entry.writeUInt16LE(method, 10);
+    entry.writeUInt32LE(stored.length, 20);
+    entry.writeUInt32LE(plain.length, 24);
+    entry.writeUInt16LE(name.length, 28);
+    entry.writeUInt32LE(
+      locals.reduce((sum, part) => sum + part.length, 0),
+      42,
+    );
+    locals.push(local, Buffer.from(name), Buffer.alloc(4), stored);
+    entries.push(entry, Buffer.from(name));
+  }
+  const directory = Buffer.concat(entries);
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50, 0);
+  end.writeUInt16LE(Object.keys(members).length, 10);
+  end.writeUInt32LE(
+    locals.reduce((sum, part) => sum + part.length, 0),
+    16,
+  );
+  return Buffer.concat([...locals, directory, end]);
+}
+
+test("the table's addresses are pinned, or the file is only checked", () => {
+  for (const [name, { files, elsewhere }] of Object.entries(datasets)) {
     for (const { url, sha256 } of files) {
-      expect(url).toMatch(/^https:.*\/[0-9a-f]{40}\//);
+      if (url === undefined) expect(elsewhere, name).toBeDefined();
+      else expect(url).toMatch(/^https:.*\/[0-9a-f]{40}\//);
       expect(sha256).toMatch(/^[0-9a-f]{64}$/);
     }
   }
 });
 
-test.skipIf(!hasShared)(`the table's checksum is that of a copy in use${needsShared}`, () => {
-  const copy = readFileSync(sharedPath("data/tinyshakespeare/input.txt"));
-  const [file] = datasets.tinyshakespeare!.files;
-  expect(file).toMatchObject({ bytes: copy.length, sha256: createHash("sha256").update(copy).digest("hex") });
-});
+test.skipIf(!hasShared).each(Object.entries(datasets))(
+  `the checksums of %s are those of a copy in use${needsShared}`,
+  (name, { files, changing }) => {
+    for (const file of [...files, ...(changing === undefined ? [] : [changing])]) {
+      const copy = readFileSync(sharedPath(`data/${name}/${file.name}`));
+      const { bytes, sha256: digest } = file;
+      const actual = { bytes: copy.length, digest: createHash("sha256").update(copy).digest("hex") };
+      expect({ bytes, digest }, file.name).toEqual(actual);
+    }
+  },
+);
