@@ -37,19 +37,20 @@ test("values get addresses of their layer, but only while somebody collects them
   expect(addresses.get("decoder.layers.3.output")).toBe(result);
 });
 
-test("collections nest: the inner one keeps its addresses to itself, also where it fails", () => {
+test("collections nest: the outer one gets the addresses of the inner one too, also where it fails", () => {
   const { addresses } = recordAddresses(() => {
     named("before", x);
     const { addresses: inner } = recordAddresses(() => named("within", x));
     expect([...inner.keys()]).toEqual(["within"]);
     expect(() =>
       recordAddresses(() => {
+        named("half", x);
         throw new Error("broken");
       }),
     ).toThrow("broken");
     named("after", x);
   });
-  expect([...addresses.keys()]).toEqual(["before", "after"]);
+  expect([...addresses.keys()]).toEqual(["before", "within", "half", "after"]);
 });
 
 test("parts of an address are joined by dots, empty ones left out", () => {
