@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import type { DecodingOptions } from "./generation/decoding-options.ts";
 import type { EvaluateModelOptions } from "./tasks/node/evaluate-model.ts";
 import type { GeneratedIds } from "./tasks/node/generate-ids.ts";
+import { type ExperimentProgress, locateExperiment, runExperiment } from "./tasks/node/run-experiment.ts";
 import { findModel } from "./tasks/node/shipped.ts";
 import type { TranslationTrace } from "./tasks/node/trace-translation.ts";
 import { planTraining, type TrainOptions } from "./tasks/node/training-plan.ts";
@@ -10,6 +11,7 @@ import { EngineWorker } from "./tasks/node/worker-client.ts";
 import type { WorkerTasks } from "./tasks/node/worker-protocol.ts";
 import type { Translation } from "./tasks/translator.ts";
 import type { TracedValue } from "./tracing/trace.ts";
+import { parseExperiment, type TrialResult } from "./training/experiment.ts";
 import type { Measured, RunEvent, RunOutcome } from "./training/run-events.ts";
 import { didYouMean, QkvError } from "./util/errors.ts";
 
@@ -31,6 +33,7 @@ export { type ErrorCode, QkvError } from "./util/errors.ts";
 export type {
   DecodingOptions,
   EvaluateModelOptions,
+  ExperimentProgress,
   GeneratedIds,
   Measured,
   RunEvent,
@@ -39,6 +42,7 @@ export type {
   TrainOptions,
   Translation,
   TranslationTrace,
+  TrialResult,
 };
 
 function refuseUnknown(where: string, given: object, known: readonly string[]): void {
@@ -250,6 +254,50 @@ export class TrainingJob extends EventEmitter<{ event: [RunEvent] }> implements 
       await worker.dispose();
     }
   }
+}
+
+/** What to compare, and where to put the results. */
+export interface ExperimentOptions {
+  /** A shipped experiment's name, its file or folder, or its JSON. */
+  readonly experiment: string | object;
+  readonly out: string;
+  /** The folder of the recipe's data. Default: `data/NAME` for a shipped experiment, else where it lies. */
+  readonly data?: string;
+  /** Instead of the recipe's, for a first look. */
+  readonly maxSteps?: number;
+  readonly threads?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: ExperimentProgress) => void;
+}
+
+/**
+ * Trains every variant of an experiment with every seed, one after another, and writes `results.json`, `results.md`
+ * and a picture for each question. What is done already is not done again.
+ */
+export async function experiment(options: ExperimentOptions): Promise<readonly TrialResult[]> {
+  const known = ["experiment", "out", "data", "maxSteps", "threads", "signal", "onProgress"];
+  refuseUnknown("experiment", options, known);
+  const { out, data, maxSteps, threads, signal = new AbortController().signal, onProgress } = options;
+  const { json, where, dataFolder } = await locateExperiment(options.experiment, data);
+  return await runExperiment({
+    experiment: parseExperiment(json, where),
+    directory: out,
+    dataFolder,
+    ...(maxSteps !== undefined && { maxSteps }),
+    signal,
+    onProgress: (progress) => onProgress?.(progress),
+    train: async (own, onEvent) => {
+      const job = train({ ...own, ...(threads !== undefined && { threads }) });
+      job.on("event", onEvent);
+      const stop = () => void job.stop().catch(() => {});
+      signal.addEventListener("abort", stop);
+      try {
+        return await job.finished;
+      } finally {
+        signal.removeEventListener("abort", stop);
+      }
+    },
+  });
 }
 
 /**

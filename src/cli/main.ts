@@ -7,6 +7,7 @@ import { defineComplete } from "./commands/complete.ts";
 import { defineData } from "./commands/data.ts";
 import { defineEmbed } from "./commands/embed.ts";
 import { defineEvaluate } from "./commands/evaluate.ts";
+import { defineExperiment } from "./commands/experiment.ts";
 import { defineFillMask } from "./commands/fill-mask.ts";
 import { defineGenerate } from "./commands/generate.ts";
 import { defineInfo } from "./commands/info.ts";
@@ -48,6 +49,7 @@ export function createProgram(): Command {
     defineSearch,
     defineTrain,
     defineEvaluate,
+    defineExperiment,
     defineScore,
     defineTokenize,
     defineTokenizer,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { didYouMean, QkvError } from "../util/errors.ts";
+import { ablatedDecoder } from "./ablated-decoder.ts";
 import { bart } from "./bart.ts";
 import { bert } from "./bert.ts";
 import { readConfig } from "./config-file.ts";
@@ -11,7 +12,16 @@ import { roberta } from "./roberta.ts";
 import { t5 } from "./t5.ts";
 
 /** Every family that there is. */
-export const families: readonly Family[] = [bert, roberta, distilbert, gpt2, bart, marian, t5];
+export const families: readonly Family[] = [
+  bert,
+  roberta,
+  distilbert,
+  gpt2,
+  bart,
+  marian,
+  t5,
+  ablatedDecoder,
+];
 
 const kindSchema = z.object({
   model_type: z.string().optional(),

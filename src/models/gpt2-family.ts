@@ -35,7 +35,7 @@ const gpt2Names: CheckpointNames = {
 };
 
 /** At each position the label of the next one, and none at the last: what a position predicts. */
-function nextLabels({ data, shape }: HostInput): HostInput {
+export function nextLabels({ data, shape }: HostInput): HostInput {
   const width = shape.at(-1)!;
   return filledLike({ data, shape }, (index) =>
     index % width === width - 1 ? ignoredLabel : data[index + 1]!,

@@ -23,13 +23,26 @@ export interface RecipeFile {
 
 /** The shipped recipes, by name. */
 export async function listShippedRecipes(): Promise<RecipeFile[]> {
-  const entries = await readdir(recipesFolder, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  return await Promise.all(names.sort().map((name) => readShipped(name)));
+  return await Promise.all(
+    (await shippedNames("recipe.json")).map((name) => readShipped(name, "recipe.json")),
+  );
 }
 
-async function readShipped(name: string): Promise<RecipeFile> {
-  const path = join(recipesFolder, name, "recipe.json");
+/** The shipped experiments, by name. */
+export async function listShippedExperiments(): Promise<RecipeFile[]> {
+  const file = "experiment.json";
+  return await Promise.all((await shippedNames(file)).map((name) => readShipped(name, file)));
+}
+
+/** The folders of recipes that have such a file. */
+async function shippedNames(file: string): Promise<string[]> {
+  const names = (await readdir(recipesFolder)).sort();
+  const kinds = await Promise.all(names.map((name) => kindOf(join(recipesFolder, name, file))));
+  return names.filter((_, index) => kinds[index] === "file");
+}
+
+async function readShipped(name: string, file: string): Promise<RecipeFile> {
+  const path = join(recipesFolder, name, file);
   return { name, path, json: await readJsonFile(path) };
 }
 
@@ -38,18 +51,26 @@ async function readShipped(name: string): Promise<RecipeFile> {
  * @throws QkvError "file" where there is none, with the nearest shipped name
  */
 export async function findRecipe(recipe: string): Promise<RecipeFile> {
-  const names = (await readdir(recipesFolder, { withFileTypes: true }))
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name);
-  if (names.includes(recipe)) return await readShipped(recipe);
-  const kind = await kindOf(recipe);
-  if (kind === undefined) {
+  return await findDescription(recipe, "recipe");
+}
+
+/** Finds an experiment: the name of a shipped one, a folder with an `experiment.json`, or a file. */
+export async function findExperiment(experiment: string): Promise<RecipeFile> {
+  return await findDescription(experiment, "experiment");
+}
+
+async function findDescription(wanted: string, kind: "recipe" | "experiment"): Promise<RecipeFile> {
+  const file = `${kind}.json`;
+  const names = await shippedNames(file);
+  if (names.includes(wanted)) return await readShipped(wanted, file);
+  const found = await kindOf(wanted);
+  if (found === undefined) {
     throw new QkvError(
       "file",
-      `recipe: must be one of ${names.join(", ")}, or a file or folder; got "${recipe}"${didYouMean(recipe, names)}`,
+      `${kind}: must be one of ${names.join(", ")}, or a file or folder; got "${wanted}"${didYouMean(wanted, names)}`,
     );
   }
-  const path = kind === "folder" ? join(recipe, "recipe.json") : recipe;
+  const path = found === "folder" ? join(wanted, file) : wanted;
   return { name: undefined, path, json: await readJsonFile(path) };
 }
 

@@ -61,7 +61,8 @@ export const nextTokenTraining: TrainingTask<"text-generation"> = {
     return textTally(heldOut, Math.max(0, length - 1));
   },
 
-  async trial(device, opened, { records }): Promise<Trial> {
+  async trial(device, opened, { records }): Promise<Trial | undefined> {
+    if (opened.model.generation === undefined) return undefined;
     const task = await textGeneration.open(device, opened, "text-generation");
     const text = (records[0]?.fields.text as string | undefined) ?? "";
     // Cut at a blank, so that the model goes on with whole words.

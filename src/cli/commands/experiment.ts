@@ -1,0 +1,63 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { examples, given, threadsOption, wholeNumber } from "../arguments.ts";
+import { stoppable } from "../stopping.ts";
+import { createProgress } from "../terminal.ts";
+import { print } from "../text-files.ts";
+
+interface ExperimentFlags {
+  out: string;
+  data?: string;
+  maxSteps?: number;
+  threads?: number;
+  json?: boolean;
+}
+
+export function defineExperiment(program: Command): void {
+  program
+    .command("experiment")
+    .description(
+      "answer questions by small controlled trainings: variants of a recipe, several seeds of each",
+    )
+    .argument(
+      "<experiment>",
+      "a shipped experiment (see qkv recipes), a folder with experiment.json, or a JSON file",
+    )
+    .requiredOption(
+      "--out <folder>",
+      "results.md, results.json and a picture for each question; what is there is kept",
+    )
+    .option(
+      "--data <folder>",
+      "where the recipe's data lie (default: data/EXPERIMENT, or beside one of your own)",
+    )
+    .option("--max-steps <n>", "fewer steps than the recipe's, for a first look", wholeNumber(1))
+    .addOption(threadsOption())
+    .option("--json", "print one JSON object for each training")
+    .addHelpText(
+      "after",
+      examples("qkv experiment four-questions --data data/tinyshakespeare --out runs/questions"),
+    )
+    .action(async (name: string, { out, json, ...flags }: ExperimentFlags) => {
+      const { experiment } = await import("../../node.ts");
+      const controller = new AbortController();
+      let progress: ReturnType<typeof createProgress> | undefined;
+      const results = await stoppable(
+        () => controller.abort(),
+        () =>
+          experiment({
+            experiment: name,
+            out,
+            ...given(flags),
+            signal: controller.signal,
+            onProgress: ({ done, total, variant, seed }) => {
+              progress ??= createProgress(process.stderr, { total, label: "trainings" });
+              progress.line(`${variant}, seed ${seed}`);
+              progress.update({ step: done });
+            },
+          }).finally(() => progress?.done()),
+      );
+      if (json) for (const result of results) await print(`${JSON.stringify(result)}\n`);
+      else process.stderr.write(`The tables are in ${join(out, "results.md")}, the pictures beside it.\n`);
+    });
+}

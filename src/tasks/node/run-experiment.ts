@@ -1,0 +1,164 @@
+import { mkdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { z } from "zod";
+import { drawErrorBars, meanAndDeviation } from "../../training/error-bars.ts";
+import { type Experiment, type TrialResult, trialSchema } from "../../training/experiment.ts";
+import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
+import { QkvError } from "../../util/errors.ts";
+import { writeFileAtomically } from "../../util/node/atomic-file.ts";
+import { findExperiment, kindOf, readJsonFile } from "./shipped.ts";
+import type { TrainOptions } from "./training-plan.ts";
+
+/** Where an experiment stands. */
+export interface ExperimentProgress {
+  readonly done: number;
+  readonly total: number;
+  readonly question: string;
+  readonly variant: string;
+  readonly seed: number;
+}
+
+export interface RunExperimentOptions {
+  readonly experiment: Experiment;
+  /** The folder of its results. Trainings that are done there are not done again. */
+  readonly directory: string;
+  readonly dataFolder: string;
+  /** Instead of the recipe's, for a first look. */
+  readonly maxSteps?: number;
+  readonly signal: AbortSignal;
+  /** Trains one variant to its end. */
+  train(options: TrainOptions, onEvent: (event: RunEvent) => void): Promise<RunOutcome>;
+  onProgress(progress: ExperimentProgress): void;
+}
+
+/** Finds an experiment and its data. @param wanted - a shipped one's name, a file or folder, or its JSON */
+export async function locateExperiment(
+  wanted: string | object,
+  data: string | undefined,
+): Promise<{ readonly json: unknown; readonly where: string; readonly dataFolder: string }> {
+  if (typeof wanted === "object")
+    return { json: wanted, where: "experiment", dataFolder: resolve(data ?? ".") };
+  const { name, path, json } = await findExperiment(wanted);
+  const folder = data ?? (name === undefined ? dirname(path) : join("data", name));
+  return { json, where: path, dataFolder: resolve(folder) };
+}
+
+/** Trains every variant with every seed, and writes tables and pictures of what came out. */
+export async function runExperiment(options: RunExperimentOptions): Promise<readonly TrialResult[]> {
+  const { experiment, directory } = options;
+  await mkdir(directory, { recursive: true });
+  const resultsFile = join(directory, "results.json");
+  const results = await readResults(resultsFile);
+  const trials = experiment.questions.flatMap((question) =>
+    question.variants.flatMap((variant) => experiment.seeds.map((seed) => ({ question, variant, seed }))),
+  );
+  for (const [done, { question, variant, seed }] of trials.entries()) {
+    options.onProgress({ done, total: trials.length, question: question.id, variant: variant.name, seed });
+    if (results.some(isOf({ question, variant, seed }))) continue;
+    // What is the same training under another name is done once.
+    const twin = trials.find(
+      (other) =>
+        other.seed === seed && sameChoices(other.variant.set, variant.set) && results.some(isOf(other)),
+    );
+    if (twin !== undefined) {
+      results.push({ ...results.find(isOf(twin))!, question: question.id, variant: variant.name });
+      continue;
+    }
+    if (options.signal.aborted)
+      throw new QkvError("interrupted", "the experiment was stopped; it goes on from here");
+    results.push(await runTrial(options, question.id, variant, seed));
+    await writeFileAtomically(resultsFile, `${JSON.stringify(results, null, 1)}\n`);
+  }
+  await writeFileAtomically(resultsFile, `${JSON.stringify(results, null, 1)}\n`);
+  for (const { id, question, variants } of experiment.questions) {
+    const rows = variants.map(({ name }) => ({
+      name,
+      values: results
+        .filter((result) => result.question === id && result.variant === name)
+        .map(({ validationLoss }) => validationLoss),
+    }));
+    const svg = drawErrorBars(rows, {
+      title: question,
+      axis: "validation loss (nats a token), less is better",
+    });
+    await writeFileAtomically(join(directory, `${id}.svg`), svg);
+  }
+  await writeFileAtomically(join(directory, "results.md"), tablesOf(experiment, results));
+  return results;
+}
+
+/** Whether a result is that of a trial. */
+const isOf =
+  (trial: { readonly question: { id: string }; readonly variant: { name: string }; readonly seed: number }) =>
+  (result: TrialResult): boolean =>
+    result.question === trial.question.id &&
+    result.variant === trial.variant.name &&
+    result.seed === trial.seed;
+
+const sameChoices = (left: object, right: object): boolean => JSON.stringify(left) === JSON.stringify(right);
+
+async function readResults(path: string): Promise<TrialResult[]> {
+  if ((await kindOf(path)) === undefined) return [];
+  const parsed = z.array(trialSchema).safeParse(await readJsonFile(path));
+  if (parsed.success) return parsed.data;
+  throw new QkvError("file", `${path}: holds no results of an experiment; choose another folder`);
+}
+
+async function runTrial(
+  { experiment, directory, dataFolder, maxSteps, train }: RunExperimentOptions,
+  question: string,
+  variant: Experiment["questions"][number]["variants"][number],
+  seed: number,
+): Promise<TrialResult> {
+  let parameters = 0;
+  let trainingLoss: number | null = null;
+  let validationLoss = Number.NaN;
+  let seconds = 0;
+  const out = join(directory, "runs", `${question}-${fileName(variant.name)}-seed-${seed}`);
+  const set = { ...variant.set, seed };
+  const outcome = await train(
+    {
+      out,
+      recipe: experiment.recipe,
+      set,
+      data: dataFolder,
+      resume: true,
+      ...(maxSteps !== undefined && { maxSteps }),
+    },
+    (event) => {
+      if (event.type === "start") parameters = event.parameters;
+      if (event.type === "step") ({ loss: trainingLoss, seconds } = event);
+      if (event.type === "validation" && event.of === undefined) validationLoss = event.loss;
+    },
+  );
+  if (outcome === "interrupted") {
+    throw new QkvError("interrupted", "the experiment was stopped; the same command goes on");
+  }
+  return { question, variant: variant.name, seed, parameters, trainingLoss, validationLoss, seconds };
+}
+
+const fileName = (name: string): string =>
+  name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "");
+
+/** A table for each question, in Markdown. */
+function tablesOf({ questions }: Experiment, results: readonly TrialResult[]): string {
+  const parts = questions.map(({ id, question, variants }) => {
+    const rows = variants.map(({ name }) => {
+      const own = results.filter((result) => result.question === id && result.variant === name);
+      const numbers = (key: "trainingLoss" | "validationLoss") => {
+        const values = own.map((result) => result[key]).filter((value) => value !== null);
+        if (values.length === 0) return "–";
+        const { mean, deviation } = meanAndDeviation(values);
+        return `${mean.toFixed(3)} ± ${deviation.toFixed(3)}`;
+      };
+      const { parameters } = own[0]!;
+      return `| ${name} | ${parameters.toLocaleString("en-US")} | ${numbers("trainingLoss")} | ${numbers("validationLoss")} |`;
+    });
+    const head = "| variant | parameters | training loss | validation loss |\n|---|---|---|---|";
+    return `## ${question}\n\n${head}\n${rows.join("\n")}\n\n![${question}](${id}.svg)\n`;
+  });
+  return parts.join("\n");
+}
