@@ -128,14 +128,14 @@ async function receiveSome(
       at += piece.length;
       onBytes(piece.length);
     }
-    return at < file.bytes ? broken(client.unreachable(response.url, new Error("it broke off"))) : undefined;
+    return at < file.bytes ? broken(brokenOff(file, client)) : undefined;
   } catch (error) {
     if (target.signal.aborted) throw error;
     if (error instanceof QkvError && error.code === "network" && error.cause !== undefined) {
       return { error, isTemporary: isWorthRepeating(error.cause) };
     }
     if (error instanceof QkvError || !(error instanceof TypeError || isTimeout(error))) throw error;
-    return broken(client.unreachable(settings.endpoint, error));
+    return broken(brokenOff(file, client, error));
   } finally {
     watch.stop();
   }
@@ -149,6 +149,14 @@ function isWorthRepeating(cause: unknown): boolean {
 }
 
 const isTimeout = (error: unknown): boolean => error instanceof Error && error.name === "TimeoutError";
+
+function brokenOff({ name }: HubFile, client: HubClient, cause?: unknown): QkvError {
+  return new QkvError(
+    "network",
+    `${client.name.repository}: ${name}: the connection broke off again and again; try again, it goes on from there`,
+    { cause },
+  );
+}
 
 function tooLong(file: HubFile, client: HubClient): QkvError {
   return new QkvError(

@@ -34,11 +34,11 @@ export function refusal(response: Response, name: HubName, { endpoint, token }: 
   }
   const isUnknown = status === 404 && reason !== "EntryNotFound";
   if (reason === "RepoNotFound" || isUnknown || (status === 401 && token === undefined)) {
-    const [kind, wayOut] =
+    const message =
       token === undefined
-        ? ["public model", "check the name, or give a token that may read it (HF_TOKEN)"]
-        : ["model that your token may read", "check the name and the token"];
-    return new QkvError("file", `${repository}: there is no ${kind} of this name at ${endpoint}; ${wayOut}`);
+        ? `there is no public model of this name at ${endpoint}; check the name, or give a token (HF_TOKEN)`
+        : `there is no model of this name at ${endpoint} that your token may read; check the name and the token`;
+    return new QkvError("file", `${repository}: ${message}`);
   }
   if (status === 401) {
     return new QkvError(

@@ -126,23 +126,28 @@ async function fetchTogether(
   files: readonly HubFile[],
   { signal, onProgress, onNotice }: FetchOptions,
 ): Promise<void> {
-  const missing: HubFile[] = [];
-  for (const file of files) if (!(await cached.has(commit, file.name))) missing.push(file);
+  // The same content under several names is one blob.
+  const missing = new Map<string, HubFile[]>();
+  for (const file of files) {
+    if (await cached.has(commit, file.name)) continue;
+    missing.set(file.hash, [...(missing.get(file.hash) ?? []), file]);
+  }
   const failed = new AbortController();
   const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
-  const totalBytes = missing.reduce((sum, { bytes }) => sum + bytes, 0);
+  const queue = [...missing.values()];
+  const totalBytes = queue.reduce((sum, [file]) => sum + file!.bytes, 0);
   let bytes = 0;
   const onBytes = (more: number) => {
     bytes += more;
     onProgress?.({ model: client.name.repository, bytes, totalBytes });
   };
-  const queue = [...missing];
   const work = async () => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+    for (let same = queue.shift(); same !== undefined; same = queue.shift()) {
       if (stop.aborted) return;
+      const [file] = same as [HubFile];
       const path = cached.blob(file.hash);
       await downloadBlob(file, { client, revision: commit, path, signal: stop, onBytes, onNotice });
-      await cached.addToSnapshot(commit, file.name, file.hash);
+      for (const { name, hash } of same) await cached.addToSnapshot(commit, name, hash);
     }
   };
   let failure: unknown;
