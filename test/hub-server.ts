@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 
 export type Files = Readonly<Record<string, string | Uint8Array>>;
 /** Answers a request itself, or returns false to leave it to the stand-in. */
@@ -91,7 +92,7 @@ export class HubServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (await this.onHub(request, response)) return;
     const url = new URL(request.url!, this.endpoint);
-    const api = /^\/api\/models\/(.+?)\/(revision|tree)\/([^/]+)$/.exec(url.pathname);
+    const api = /^\/api\/models\/(.+?)\/(revision|tree|paths-info)\/([^/]+)$/.exec(url.pathname);
     const file = /^\/(.+?)\/resolve\/([^/]+)\/(.+)$/.exec(url.pathname);
     const [name, revision] = api
       ? [api[1]!, decodeURIComponent(api[3]!)]
@@ -114,18 +115,21 @@ export class HubServer {
     }
     if (api?.[2] === "revision")
       sendJson(response, { _id: "1", id: name, sha: commit, lastModified: "2026-01-01" });
-    else if (api) this.#sendTree(url, files, response);
-    else this.#sendFile(file![3]!, files, commit, response);
+    else if (api?.[2] === "tree") this.#sendTree(url, files, response);
+    else if (api) {
+      const { paths } = JSON.parse(await text(request)) as { paths: string[] };
+      const asked = entriesOf(files).filter(({ path }) => paths.includes(path));
+      const lastCommit = { id: commit, title: "a commit", date: "2026-01-01" };
+      sendJson(
+        response,
+        asked.map((entry) => ({ ...entry, lastCommit })),
+      );
+    } else this.#sendFile(file![3]!, files, commit, request, response);
   }
 
   #sendTree(url: URL, files: Files, response: ServerResponse): void {
     const start = Number(url.searchParams.get("cursor") ?? 0);
-    const entries = Object.entries(files).map(([path, content]) => {
-      const size = Buffer.byteLength(content);
-      const large = { lfs: { oid: sha256(content), size, pointerSize: 134 }, xetHash: sha256(`${size}`) };
-      return { type: "file", path, size, oid: gitHash(content), ...(isLarge(path) && large) };
-    });
-    const all = [{ type: "directory", path: "onnx", size: 0, oid: gitHash("onnx") }, ...entries];
+    const all = [{ type: "directory", path: "onnx", size: 0, oid: gitHash("onnx") }, ...entriesOf(files)];
     if (start + this.pageSize < all.length) {
       url.searchParams.set("cursor", String(start + this.pageSize));
       response.setHeader("link", `<${url.href}>; rel="next"`);
@@ -133,7 +137,13 @@ export class HubServer {
     sendJson(response, all.slice(start, start + this.pageSize));
   }
 
-  #sendFile(path: string, files: Files, commit: string, response: ServerResponse): void {
+  #sendFile(
+    path: string,
+    files: Files,
+    commit: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
     const content = files[path];
     response.setHeader("x-repo-commit", commit);
     if (content === undefined) refuse(response, 404, "EntryNotFound", "Entry not found");
@@ -141,7 +151,10 @@ export class HubServer {
       response.setHeader("x-linked-etag", `"${sha256(content)}"`);
       response.setHeader("x-linked-size", Buffer.byteLength(content));
       response.writeHead(302, { location: `${this.cdn}/${sha256(content)}?signature=1` }).end();
-    } else response.writeHead(200, { etag: `"${gitHash(content)}"` }).end(content);
+    } else {
+      response.setHeader("etag", `"${gitHash(content)}"`);
+      sendRange(request, response, Buffer.from(content));
+    }
   }
 
   async #answerFromCdn(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -165,7 +178,12 @@ export class HubServer {
 
 export function sendRange(request: IncomingMessage, response: ServerResponse, content: Buffer): void {
   const start = startOf(request);
-  if (start >= content.length && start > 0) response.writeHead(416).end();
+  if (request.headers.range === "bytes=0-0") {
+    // How some ask for no more than the size.
+    const headers = { "content-range": `bytes 0-0/${content.length}`, "content-length": 1 };
+    response.writeHead(206, response.hasHeader("etag") ? headers : { ...headers, etag: '"some"' });
+    response.end(content.subarray(0, 1));
+  } else if (start >= content.length && start > 0) response.writeHead(416).end();
   else if (start === 0) response.writeHead(200, { "content-length": content.length }).end(content);
   else {
     const range = `bytes ${start}-${content.length - 1}/${content.length}`;
@@ -198,6 +216,15 @@ export function refuse(response: ServerResponse, status: number, code?: string, 
   if (message !== undefined) response.setHeader("x-error-message", message);
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify({ error: message }));
   return true;
+}
+
+/** Files as the hub's API describes them. */
+function entriesOf(files: Files) {
+  return Object.entries(files).map(([path, content]) => {
+    const size = Buffer.byteLength(content);
+    const large = { lfs: { oid: sha256(content), size, pointerSize: 134 }, xetHash: sha256(`${size}`) };
+    return { type: "file", path, size, oid: gitHash(content), ...(isLarge(path) && large) };
+  });
 }
 
 function startOf(request: IncomingMessage): number {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -38,6 +38,17 @@ function environment(cache: string): Record<string, string> {
 
 function filesIn(path: string): Files {
   return Object.fromEntries(readdirSync(path).map((name) => [name, readFileSync(join(path, name))]));
+}
+
+/** Waits until a download of org/model has so many bytes of its weights on the disk. */
+async function untilKept(cache: string, bytes: number): Promise<void> {
+  const blobs = join(folder, cache, "models--org--model/blobs");
+  const isKept = () =>
+    readdirSync(blobs).some((name) => {
+      const path = join(blobs, name);
+      return name.startsWith(sha256(weights)) && existsSync(path) && statSync(path).size === bytes;
+    });
+  while (!isKept()) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 describe("qkv download", () => {
@@ -81,7 +92,7 @@ describe("qkv download", () => {
     const env = environment("stopped");
     server.onCdn = (request, response) => {
       sendSome(request, response, weights, 100_000, true);
-      setTimeout(() => child.kill("SIGINT"), 200);
+      void untilKept("stopped", 100_000).then(() => child.kill("SIGINT"));
       return true;
     };
     const { child, result } = start(["download", "org/model"], { env });
@@ -100,7 +111,7 @@ describe("qkv download", () => {
     const env = environment("killed");
     server.onCdn = (request, response) => {
       sendSome(request, response, weights, 100_000, true);
-      setTimeout(() => child.kill("SIGKILL"), 200);
+      void untilKept("killed", 100_000).then(() => child.kill("SIGKILL"));
       return true;
     };
     const { child, result } = start(["download", "org/model"], { env });

@@ -12,6 +12,7 @@ import {
 import { symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { scanCacheDir, snapshotDownload } from "@huggingface/hub";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { readHubName } from "../../../../src/weights/hub-name.ts";
 import { type HubOptions, type HubSettings, hubSettings } from "../../../../src/weights/node/hub/settings.ts";
@@ -236,6 +237,32 @@ describe("a model of the hub", () => {
   });
 });
 
+describe("the cache is shared with @huggingface/hub", () => {
+  test("which lists what qkv has fetched", async () => {
+    const commit = server.add("org/model", files);
+    await download("org/model");
+    await download(`org/model@${commit}`);
+    const { repos, warnings } = await scanCacheDir(cache);
+    expect(warnings).toEqual([]);
+    expect(repos).toHaveLength(1);
+    const size = weights.length + files["config.json"]!.length + files["tokenizer.json"]!.length;
+    expect(repos[0]).toMatchObject({ id: { name: "org/model", type: "model" }, filesCount: 3, size });
+    expect(repos[0]!.revisions).toMatchObject([{ commitOid: commit, refs: ["main"] }]);
+  });
+
+  test("and whose downloads qkv opens", async () => {
+    server.add("org/model", files);
+    vi.spyOn(console, "debug").mockImplementation(() => {});
+    const given = { repo: "org/model", hubUrl: server.endpoint, cacheDir: cache };
+    const folder = await snapshotDownload(given);
+    vi.restoreAllMocks();
+    expect(await download("org/model", { isOffline: true })).toBe(folder);
+    server.cdnRequests = [];
+    expect(await download("org/model")).toBe(folder);
+    expect(server.cdnRequests).toEqual([]);
+  });
+});
+
 describe("the token", () => {
   test("goes to the hub, and not to where it redirects", async () => {
     server.add("org/model", files);
@@ -281,7 +308,7 @@ describe("a download goes on", () => {
       sendSome(request, response, weights, 100_000, true);
       return true;
     };
-    const folder = await download("org/model", { timeout: 300 });
+    const folder = await download("org/model", { timeout: 2000 });
     expect(server.cdnRequests.map(({ range }) => range)).toEqual([undefined, "bytes=100000-"]);
     expect(readFileSync(join(folder, "model.safetensors")).equals(weights)).toBe(true);
   });
