@@ -292,11 +292,13 @@ describe("a download goes on", () => {
       return true;
     };
     const folder = await download("org/model");
-    expect(server.cdnRequests.map(({ range }) => range)).toEqual([
-      undefined,
-      "bytes=100000-",
-      "bytes=200000-",
-    ]);
+    // What was on its way when the connection broke may be lost.
+    const starts = server.cdnRequests.map(({ range = "bytes=0-" }) => Number(/\d+/.exec(range)![0]));
+    expect(starts).toHaveLength(3);
+    expect(starts[0]).toBe(0);
+    expect(starts[1]).toBeLessThanOrEqual(100_000);
+    expect(starts[2]).toBeLessThanOrEqual(200_000);
+    expect(starts[2]).toBeGreaterThan(0);
     expect(readFileSync(join(folder, "model.safetensors")).equals(weights)).toBe(true);
     expect(partials()).toEqual([]);
   });
