@@ -6,5 +6,7 @@ export default defineConfig({
     testTimeout: 120_000,
     pool: "forks",
     maxWorkers: 2,
+    // Whatever is named wrongly in a test must not be looked for in the internet.
+    env: { HF_HUB_OFFLINE: "1" },
   },
 });

@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import type { DecodingOptions } from "./generation/decoding-options.ts";
 import type { EvaluateModelOptions } from "./tasks/node/evaluate-model.ts";
 import type { GeneratedIds } from "./tasks/node/generate-ids.ts";
+import { splitHubOptions } from "./tasks/node/hub-models.ts";
 import { type ExperimentProgress, locateExperiment, runExperiment } from "./tasks/node/run-experiment.ts";
 import { findModel } from "./tasks/node/shipped.ts";
 import type { TranslationTrace } from "./tasks/node/trace-translation.ts";
@@ -14,9 +15,11 @@ import type { TracedValue } from "./tracing/trace.ts";
 import { parseExperiment, type TrialResult } from "./training/experiment.ts";
 import type { Measured, RunEvent, RunOutcome } from "./training/run-events.ts";
 import { didYouMean, QkvError } from "./util/errors.ts";
+import { type HubOptions, hubOptionNames } from "./weights/node/hub/settings.ts";
 
 export { type BleuOptions, type BleuScore, corpusBleu, sentenceBleu } from "./metrics/bleu.ts";
 export { type ChrfOptions, type ChrfScore, corpusChrf, sentenceChrf } from "./metrics/chrf.ts";
+export { downloadModel } from "./tasks/node/hub-models.ts";
 export { type PipelineOf, type PipelineOptions, pipeline } from "./tasks/node/pipeline.ts";
 export {
   FeatureTensor,
@@ -30,6 +33,7 @@ export {
 } from "./tokenizers/learning/byte-pair-encoding.ts";
 export { Tokenizer } from "./tokenizers/tokenizer.ts";
 export { type ErrorCode, QkvError } from "./util/errors.ts";
+export type { HubOptions, HubProgress } from "./weights/node/hub/settings.ts";
 export type {
   DecodingOptions,
   EvaluateModelOptions,
@@ -58,6 +62,11 @@ export interface EngineOptions {
   readonly threads?: number;
 }
 
+/** How a model is found and run. */
+export interface OpenOptions extends EngineOptions, HubOptions {}
+
+const openOptionNames: readonly string[] = ["threads", ...hubOptionNames];
+
 /** A translation model that is ready for use, in a thread of its own. */
 export interface LoadedTranslator {
   /**
@@ -71,13 +80,15 @@ export interface LoadedTranslator {
 
 /**
  * Opens a translation model.
- * @param model - a model folder or the name of a shipped model; default: the shipped English-German one
+ * @param model - a model folder, a name on the hub, or the name of a shipped model; default: the shipped
+ * English-German one
  * @throws QkvError "file", "config" or "weights" where the folder is no such model
  */
-export async function loadTranslator(model?: string, options: EngineOptions = {}): Promise<LoadedTranslator> {
-  refuseUnknown("loadTranslator", options, ["threads"]);
-  const folder = await findModel(model);
-  const worker = new EngineWorker(options);
+export async function loadTranslator(model?: string, options: OpenOptions = {}): Promise<LoadedTranslator> {
+  refuseUnknown("loadTranslator", options, openOptionNames);
+  const { hub, others } = splitHubOptions(options);
+  const folder = await findModel(model, hub);
+  const worker = new EngineWorker(others);
   try {
     await worker.call("openTranslator", { folder });
   } catch (error) {
@@ -99,7 +110,7 @@ export async function loadTranslator(model?: string, options: EngineOptions = {}
 }
 
 /** What `trace` can be asked for. */
-export interface TraceOptions extends EngineOptions {
+export interface TraceOptions extends OpenOptions {
   /** The translation to follow; default: the model's own. */
   readonly target?: string;
   /** Which values; * stands for anything; default: all. */
@@ -108,22 +119,24 @@ export interface TraceOptions extends EngineOptions {
 
 /**
  * Every intermediate value while a translator reads a text and writes its translation.
- * @param model - a model folder or the name of a shipped model; undefined: the shipped English-German one
+ * @param model - a model folder, a name on the hub, or the name of a shipped model; undefined: the shipped
+ * English-German one
  */
 export async function trace(
   model: string | undefined,
   text: string,
   options: TraceOptions = {},
 ): Promise<TranslationTrace> {
-  refuseUnknown("trace", options, ["target", "addresses", "threads"]);
-  const folder = await findModel(model);
-  const { threads, ...asked } = options;
+  refuseUnknown("trace", options, ["target", "addresses", ...openOptionNames]);
+  const { hub, others } = splitHubOptions(options);
+  const folder = await findModel(model, hub);
+  const { threads, ...asked } = others;
   return await inWorker(threads, "trace", { folder, text, ...asked });
 }
 
 /**
  * Every intermediate value of one forward pass of a model of any family.
- * @param model - a model folder
+ * @param model - a model folder, or a name on the hub
  * @param inputs - under Hugging Face's names, as nested lists: `{ input_ids: [[5, 7]], attention_mask: ... }`
  * @returns values by their addresses, and again under Hugging Face's names (`logits`, `hidden_states.0` ...)
  */
@@ -132,14 +145,15 @@ export async function traceInputs(
   inputs: unknown,
   options: Omit<TraceOptions, "target"> = {},
 ): Promise<TracedValue[]> {
-  refuseUnknown("traceInputs", options, ["addresses", "threads"]);
-  const { threads, ...asked } = options;
-  return await inWorker(threads, "traceModel", { folder: await findModel(model), inputs, ...asked });
+  refuseUnknown("traceInputs", options, ["addresses", ...openOptionNames]);
+  const { hub, others } = splitHubOptions(options);
+  const { threads, ...asked } = others;
+  return await inWorker(threads, "traceModel", { folder: await findModel(model, hub), inputs, ...asked });
 }
 
 /**
  * Goes on from token ids with a model that writes text.
- * @param model - a model folder
+ * @param model - a model folder, or a name on the hub
  * @param inputs - `input_ids` and maybe `attention_mask` and `decoder_input_ids`, as nested lists
  * @param options - under Hugging Face's names; they override the folder's generation_config.json
  */
@@ -147,10 +161,11 @@ export async function generateIds(
   model: string,
   inputs: unknown,
   options: unknown = {},
-  engine: EngineOptions = {},
+  open: OpenOptions = {},
 ): Promise<GeneratedIds> {
-  refuseUnknown("generateIds", engine, ["threads"]);
-  return await inWorker(engine.threads, "generate", { folder: await findModel(model), inputs, options });
+  refuseUnknown("generateIds", open, openOptionNames);
+  const { hub, others } = splitHubOptions(open);
+  return await inWorker(others.threads, "generate", { folder: await findModel(model, hub), inputs, options });
 }
 
 /**

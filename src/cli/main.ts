@@ -5,11 +5,13 @@ import { defineAnswer } from "./commands/answer.ts";
 import { defineClassify } from "./commands/classify.ts";
 import { defineComplete } from "./commands/complete.ts";
 import { defineData } from "./commands/data.ts";
+import { defineDownload } from "./commands/download.ts";
 import { defineEmbed } from "./commands/embed.ts";
 import { defineEvaluate } from "./commands/evaluate.ts";
 import { defineExperiment } from "./commands/experiment.ts";
 import { defineFillMask } from "./commands/fill-mask.ts";
 import { defineGenerate } from "./commands/generate.ts";
+import { defineHub } from "./commands/hub.ts";
 import { defineInfo } from "./commands/info.ts";
 import { defineRecipes } from "./commands/recipes.ts";
 import { defineScore } from "./commands/score.ts";
@@ -58,6 +60,8 @@ export function createProgram(): Command {
     defineInfo,
     defineRecipes,
     defineData,
+    defineDownload,
+    defineHub,
   ];
   for (const add of define) add(program);
   for (const command of allCommands(program)) {

@@ -2,10 +2,11 @@
 import type { Command } from "commander";
 import type { PipelineOf, PipelineTask, Truncation } from "../node.ts";
 import { given, threadsOption } from "./arguments.ts";
+import { type HubFlags, modelFolder, offlineOption } from "./models.ts";
 import { interruptible } from "./stopping.ts";
 import { inputChunks, print } from "./text-files.ts";
 
-export interface TaskFlags {
+export interface TaskFlags extends HubFlags {
   model: string;
   input?: string;
   threads?: number;
@@ -15,7 +16,8 @@ export interface TaskFlags {
 /** The options of every such command; `text` says what its texts are. */
 export function addTaskOptions(command: Command, text: string): Command {
   return command
-    .requiredOption("--model <folder>", "a model folder, as Hugging Face writes it")
+    .requiredOption("--model <folder>", "a model folder, as Hugging Face writes it, or a name on the hub")
+    .addOption(offlineOption())
     .option("--input <file>", text)
     .addOption(threadsOption())
     .option("--json", "print JSON, one object a line");
@@ -26,13 +28,14 @@ export type Until = <Value>(value: Promise<Value>) => Promise<Value>;
 /** Opens a pipeline for some work, and ends its thread afterwards, also at Ctrl-C. */
 export async function withPipeline<Name extends PipelineTask>(
   task: Name,
-  { model, threads }: TaskFlags,
+  { model, threads, ...flags }: TaskFlags,
   onTruncated: (truncation: Truncation) => void,
   work: (pipe: PipelineOf<Name>, until: Until) => Promise<void>,
 ): Promise<void> {
   const { pipeline } = await import("../node.ts");
+  const folder = await modelFolder(model, flags);
   await interruptible(async (until) => {
-    const pipe = await until(pipeline(task, model, { ...given({ threads }), onTruncated }));
+    const pipe = await until(pipeline(task, folder, { ...given({ threads }), onTruncated }));
     try {
       await work(pipe, until);
     } finally {

@@ -6,6 +6,7 @@ export type ErrorCode =
   | "file" // a file is missing, unreadable or damaged
   | "data" // a line or row of the user's data cannot be used
   | "weights" // a checkpoint does not fit the model
+  | "network" // a server cannot be reached, is out of order, or sent something else than it promised
   | "device" // the engine lacks something or refused it
   | "diverged" // training produced a value that is not finite
   | "interrupted" // stopped on request

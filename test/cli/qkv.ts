@@ -19,14 +19,16 @@ export interface Result {
 export interface RunOptions {
   readonly cwd?: string;
   readonly input?: string | Uint8Array;
+  /** Besides the environment of the test. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts `qkv`; the result comes when it has ended. */
 export function start(
   args: readonly string[],
-  { cwd, input }: RunOptions = {},
+  { cwd, input, env: more }: RunOptions = {},
 ): { child: ChildProcess; result: Promise<Result> } {
-  const env = { ...process.env, NO_COLOR: "1" };
+  const env = { ...process.env, NO_COLOR: "1", ...more };
   const child = spawn(process.execPath, [program, ...args], { cwd, env, stdio: "pipe" });
   let stdout = "";
   let stderr = "";

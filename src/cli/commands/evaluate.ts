@@ -10,6 +10,7 @@ import {
   takesFlag,
   translationMetrics,
 } from "../metrics/table.ts";
+import { type HubFlags, modelFolder, offlineOption } from "../models.ts";
 import { interruptible } from "../stopping.ts";
 import { createProgress } from "../terminal.ts";
 import { print, readParallel, readTextLines } from "../text-files.ts";
@@ -18,7 +19,7 @@ import { addDecodingOptions, type DecodingFlags, decodingOptions } from "./trans
 
 type MetricName = keyof typeof translationMetrics;
 
-interface EvaluateFlags extends DecodingFlags {
+interface EvaluateFlags extends DecodingFlags, HubFlags {
   metric: MetricName[];
   split?: Split;
   input?: string[];
@@ -38,7 +39,10 @@ export function defineEvaluate(program: Command): void {
   const command = program
     .command("evaluate")
     .description("measure a trained model on its test data, or a translator on a file and its references")
-    .argument("<model>", "a run's folder; for translators a model folder or the name of a shipped model")
+    .argument(
+      "<model>",
+      "a run's folder; for translators a model folder, a name on the hub, or a shipped model",
+    )
     .option(
       "--split <name>",
       `which part of the recipe's data: ${splits.join(", ")} (default: test)`,
@@ -55,6 +59,7 @@ export function defineEvaluate(program: Command): void {
   addDecodingOptions(addMetricOptions(command, translationMetrics))
     .option("--output <file>", "write the translations here")
     .option("--examples <n>", "show the n best and the n worst (by chrF of each sentence)", wholeNumber(0))
+    .addOption(offlineOption())
     .addOption(threadsOption())
     .option("--json", "print the result as JSON")
     .addHelpText(
@@ -116,9 +121,10 @@ async function translateAll(
   flags: EvaluateFlags,
 ): Promise<{ hypotheses: string[]; seconds: number }> {
   const { loadTranslator } = await import("../../node.ts");
+  const folder = await modelFolder(model, flags);
   const hypotheses: string[] = [];
   return await interruptible(async (until) => {
-    const translator = await loadTranslator(model, given({ threads: flags.threads }));
+    const translator = await loadTranslator(folder, given({ threads: flags.threads }));
     const progress = createProgress(process.stderr, { total: sources.length, label: "translating" });
     const start = performance.now();
     let truncated = 0;

@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 import { examples, given, threadsOption } from "../arguments.ts";
+import { type HubFlags, modelFolder, offlineOption } from "../models.ts";
 import { interruptible } from "../stopping.ts";
 import { print } from "../text-files.ts";
 
-interface GenerateFlags {
+interface GenerateFlags extends HubFlags {
   inputs: string;
   options?: string;
   threads?: number;
@@ -14,12 +15,13 @@ export function defineGenerate(program: Command): void {
   program
     .command("generate")
     .description("go on from token ids: the ids that a model writes after them")
-    .argument("<model>", "a model folder")
+    .argument("<model>", "a model folder, or a name on the hub")
     .requiredOption(
       "--inputs <file>",
       'JSON with nested lists: {"input_ids": [[5, 7]], "attention_mask": ...}',
     )
     .option("--options <file>", "JSON with Hugging Face's names, over the model's generation_config.json")
+    .addOption(offlineOption())
     .addOption(threadsOption())
     .option("--json", "print one JSON object: generated, and with beams sequences_scores")
     .addHelpText(
@@ -29,13 +31,14 @@ export function defineGenerate(program: Command): void {
         "qkv generate models/opus-mt-en-de --inputs sources.json --options beams.json --json",
       ),
     )
-    .action(async (model: string, { inputs, options, threads, json }: GenerateFlags) => {
+    .action(async (model: string, { inputs, options, threads, json, ...flags }: GenerateFlags) => {
       const { generateIds } = await import("../../node.ts");
       const { readJsonFile } = await import("../../tasks/node/shipped.ts");
       const ids = await readJsonFile(inputs);
       const asked = options === undefined ? {} : await readJsonFile(options);
+      const folder = await modelFolder(model, flags);
       const result = await interruptible((until) =>
-        until(generateIds(model, ids, asked, given({ threads }))),
+        until(generateIds(folder, ids, asked, given({ threads }))),
       );
       if (json) await print(`${JSON.stringify(result)}\n`);
       else await print(result.generated.map((row) => `${row.join(" ")}\n`).join(""));

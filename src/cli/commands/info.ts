@@ -1,19 +1,20 @@
 import type { Command } from "commander";
 import { examples } from "../arguments.ts";
 import { formatCount } from "../format.ts";
+import { type HubFlags, modelFolder, offlineOption } from "../models.ts";
 import { print } from "../text-files.ts";
 
 export function defineInfo(program: Command): void {
   program
     .command("info")
     .description("say what a model folder holds")
-    .argument("<model>", "a model folder or the name of a shipped model")
+    .argument("<model>", "a model folder, a name on the hub, or the name of a shipped model")
+    .addOption(offlineOption())
     .option("--json", "print it as JSON")
     .addHelpText("after", examples("qkv info tatoeba-en-de", "qkv info runs/mine --json"))
-    .action(async (model: string, { json }: { json?: boolean }) => {
-      const { findModel } = await import("../../tasks/node/shipped.ts");
+    .action(async (model: string, { json, ...flags }: { json?: boolean } & HubFlags) => {
       const { describeModel } = await import("../../tasks/node/describe-model.ts");
-      const description = await describeModel(await findModel(model));
+      const description = await describeModel(await modelFolder(model, flags));
       if (json) {
         await print(`${JSON.stringify(description)}\n`);
         return;

@@ -4,9 +4,10 @@ import { codePointOffsets } from "../../tokenizers/offsets.ts";
 import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
 import { QkvError } from "../../util/errors.ts";
 import { examples } from "../arguments.ts";
+import { type HubFlags, offlineOption, withDownloads } from "../models.ts";
 import { print, readInputLines } from "../text-files.ts";
 
-interface TokenizeFlags {
+interface TokenizeFlags extends HubFlags {
   text?: string;
   input?: string;
   side: "source" | "target";
@@ -20,7 +21,10 @@ export function defineTokenize(program: Command): void {
   program
     .command("tokenize")
     .description("cut text into the pieces that a model reads, or put ids together again")
-    .argument("<model>", "a folder with a tokenizer, a tokenizer.json, or the name of a shipped model")
+    .argument(
+      "<model>",
+      "a folder with a tokenizer, a tokenizer.json, a name on the hub, or the name of a shipped model",
+    )
     .option("--text <text>", "what to cut")
     .option("--input <file>", "a text file, line by line (default: standard input)")
     .addOption(
@@ -31,6 +35,7 @@ export function defineTokenize(program: Command): void {
     .option("--ids", "print the ids, which --decode reads")
     .option("--decode", "the input is lines of ids: turn them back into text")
     .option("--skip-special-tokens", "with --decode: leave special tokens out")
+    .addOption(offlineOption())
     .option("--json", "print one JSON object a line: ids, tokens, offsets (in code points)")
     .addHelpText(
       "after",
@@ -45,7 +50,7 @@ export function defineTokenize(program: Command): void {
         command.error("error: the text stands in --text or in --input, not in both");
       }
       const { openTokenizer } = await import("../../tasks/node/tokenizer-folder.ts");
-      const tokenizer = await openTokenizer(model, flags.side);
+      const tokenizer = await withDownloads(flags, (hub) => openTokenizer(model, flags.side, hub));
       const format = flags.decode ? decoder(tokenizer, flags) : encoder(tokenizer, flags);
       let number = 0;
       for await (const lines of linesOf(flags)) {

@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import type { TracedValue, TranslationTrace } from "../../node.ts";
 import { collect, examples, wholeNumber } from "../arguments.ts";
+import { type HubFlags, modelFolder, offlineOption } from "../models.ts";
 
-interface TraceFlags {
+interface TraceFlags extends HubFlags {
   text?: string;
   inputs?: string;
   target?: string;
@@ -18,7 +19,7 @@ export function defineTrace(program: Command): void {
   program
     .command("trace")
     .description("show or write what happens inside a model while it reads and writes")
-    .argument("<model>", "a model folder or the name of a shipped model")
+    .argument("<model>", "a model folder, a name on the hub, or the name of a shipped model")
     .option("--text <text>", "what the encoder of a translator reads")
     .option("--inputs <file>", 'instead of --text: JSON with nested lists, {"input_ids": [[5, 7]], ...}')
     .option("--target <text>", "the translation to follow (default: the model's own)")
@@ -31,6 +32,7 @@ export function defineTrace(program: Command): void {
     .option("--svg <file>", "draw the attention of the decoder to the source, layer by layer")
     .option("--print", "explain the flow step by step (the default where nothing is written)")
     .option("--json", "print addresses, axes and shapes as JSON")
+    .addOption(offlineOption())
     .option("--threads <n>", "threads of the engine (default: one a core)", wholeNumber(1))
     .addHelpText(
       "after",
@@ -53,7 +55,7 @@ export function defineTrace(program: Command): void {
         return;
       }
       const { trace } = await import("../../node.ts");
-      const traced = await trace(model, text!, {
+      const traced = await trace(await modelFolder(model, flags), text!, {
         ...(flags.target !== undefined && { target: flags.target }),
         ...(flags.address !== undefined && { addresses: flags.address }),
         ...(flags.threads !== undefined && { threads: flags.threads }),
@@ -76,7 +78,8 @@ export function defineTrace(program: Command): void {
 async function traceFile(model: string, path: string, flags: TraceFlags): Promise<void> {
   const { traceInputs } = await import("../../node.ts");
   const { readJsonFile } = await import("../../tasks/node/shipped.ts");
-  const values = await traceInputs(model, await readJsonFile(path), {
+  const inputs = await readJsonFile(path);
+  const values = await traceInputs(await modelFolder(model, flags), inputs, {
     ...(flags.address !== undefined && { addresses: flags.address }),
     ...(flags.threads !== undefined && { threads: flags.threads }),
   });

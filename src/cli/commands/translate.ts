@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { DecodingOptions, LoadedTranslator, Translation } from "../../node.ts";
 import { examples, given, number, threadsOption, wholeNumber } from "../arguments.ts";
+import { type HubFlags, modelFolder, offlineOption } from "../models.ts";
 import { interruptible } from "../stopping.ts";
 import { inputChunks, print } from "../text-files.ts";
 
@@ -38,7 +39,7 @@ export function decodingOptions(flags: DecodingFlags): Partial<DecodingOptions> 
   return doSample && numBeams === undefined ? { ...chosen, numBeams: 1 } : chosen;
 }
 
-interface TranslateFlags extends DecodingFlags {
+interface TranslateFlags extends DecodingFlags, HubFlags {
   model?: string;
   input?: string;
   output?: string;
@@ -53,8 +54,9 @@ export function defineTranslate(program: Command): void {
     .argument("[text...]", "what to translate")
     .option(
       "--model <folder>",
-      "a model folder or the name of a shipped model (default: tatoeba-en-de, English to German)",
+      "a model folder, a name on the hub, or the name of a shipped model (default: tatoeba-en-de, English to German)",
     )
+    .addOption(offlineOption())
     .option("--input <file>", "a text file, one sentence a line")
     .option("--output <file>", "write the translations here, as a whole or not at all");
   addDecodingOptions(command)
@@ -80,8 +82,9 @@ export function defineTranslate(program: Command): void {
         linesPerChunk,
       );
       const { loadTranslator } = await import("../../node.ts");
+      const folder = await modelFolder(flags.model, flags);
       await interruptible(async (until) => {
-        const translator = await loadTranslator(flags.model, given({ threads: flags.threads }));
+        const translator = await loadTranslator(folder, given({ threads: flags.threads }));
         try {
           const printed = translated(chunks, translator, flags, until);
           if (flags.output !== undefined) await writeFile(flags.output, printed);

@@ -1,12 +1,14 @@
 import { didYouMean, QkvError } from "../../util/errors.ts";
+import { type HubOptions, hubOptionNames } from "../../weights/node/hub/settings.ts";
 import type { Features } from "../feature-extraction.ts";
 import { FeatureTensor, type Pipelines } from "../pipelines.ts";
 import { findTask, type PipelineName, type PipelineTask } from "../table.ts";
 import { camelCaseKeys, type Truncation } from "../task.ts";
+import { splitHubOptions } from "./hub-models.ts";
 import { defaultModel, findModel } from "./shipped.ts";
 import { EngineWorker } from "./worker-client.ts";
 
-export interface PipelineOptions {
+export interface PipelineOptions extends HubOptions {
   /** Threads of the engine. Default: one a core, at most eight. */
   readonly threads?: number;
   /**
@@ -16,7 +18,7 @@ export interface PipelineOptions {
   readonly onTruncated?: (truncation: Truncation) => void;
 }
 
-const pipelineOptions: readonly string[] = ["threads", "onTruncated"];
+const pipelineOptions: readonly string[] = ["threads", "onTruncated", ...hubOptionNames];
 
 /** The function that a task's name gives. */
 export type PipelineOf<Name extends PipelineName> = Name extends PipelineTask
@@ -27,7 +29,8 @@ export type PipelineOf<Name extends PipelineName> = Name extends PipelineTask
  * Opens a model for a task, in a thread of its own. The result is a function: it takes an input or a list of them and
  * options, as Transformers.js' pipelines do. Its `dispose` ends the thread.
  * @param task - such as "fill-mask" or "translation_en_to_de"
- * @param model - a model folder, or for translation the name of a shipped model; only translation has a default
+ * @param model - a model folder, a name on the hub such as "google-bert/bert-base-uncased", or for translation the name
+ * of a shipped model; only translation has a default
  * @throws QkvError for an unknown task, or a model that is none for it
  */
 export async function pipeline<Name extends PipelineName>(
@@ -43,12 +46,16 @@ export async function pipeline<Name extends PipelineName>(
       `pipeline: unknown option "${name}"${didYouMean(name, pipelineOptions)}; there are ${pipelineOptions.join(", ")}`,
     );
   }
-  const { threads, onTruncated = warn(task) } = options;
+  const { hub, others } = splitHubOptions(options);
+  const { threads, onTruncated = warn(task) } = others;
   const isTranslation = task.startsWith("translation");
   if (model === undefined && !isTranslation) {
-    throw new QkvError("option", `pipeline: "${task}" needs a model; name a model folder`);
+    throw new QkvError(
+      "option",
+      `pipeline: "${task}" needs a model; name a model folder, or a model of the hub`,
+    );
   }
-  const folder = await findModel(model ?? defaultModel);
+  const folder = await findModel(model ?? defaultModel, hub);
   const worker = new EngineWorker(threads === undefined ? {} : { threads });
   try {
     await worker.call("openPipeline", { task, folder });

@@ -3,6 +3,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { didYouMean, QkvError } from "../../util/errors.ts";
 import { errorCode, fileError } from "../../util/node/file-error.ts";
+import type { HubOptions } from "../../weights/node/hub/settings.ts";
+import { fromHub, type ModelPart } from "./hub-models.ts";
 
 /** The package's folder, seen from src/tasks/node and dist/tasks/node alike. */
 const packageFolder = fileURLToPath(new URL("../../../", import.meta.url));
@@ -90,10 +92,15 @@ export async function readJsonFile(path: string): Promise<unknown> {
 }
 
 /**
- * A folder by its path, or by its name among the shipped models.
- * @throws QkvError "file" where there is no such folder
+ * A folder by its path, by its name among the shipped models, or by its name on the hub, from where it is downloaded.
+ * @param part - what of it is needed
+ * @throws QkvError "file" where there is no such folder and no such model, "network" where it does not come whole
  */
-export async function findFolder(model: string): Promise<string> {
+export async function findFolder(
+  model: string,
+  hub: HubOptions = {},
+  part: ModelPart = "model",
+): Promise<string> {
   const kind = await kindOf(model);
   if (kind === "folder") return model;
   if (kind === "file") {
@@ -103,19 +110,16 @@ export async function findFolder(model: string): Promise<string> {
   const names = await readdir(modelsFolder).catch(() => [] as string[]);
   if (names.includes(model)) return join(modelsFolder, model);
   if (model === defaultModel) throw notShipped();
-  throw new QkvError(
-    "file",
-    `model: there is no folder "${model}"${didYouMean(model, names)}; check the path`,
-  );
+  return await fromHub(model, part, `model: there is no folder "${model}"${didYouMean(model, names)}`, hub);
 }
 
 /**
  * The folder of a model.
- * @param model - a folder, or the name of a shipped model
+ * @param model - a folder, the name of a shipped model, or a name on the hub
  * @throws QkvError "file" where there is no such folder, or it holds no model
  */
-export async function findModel(model: string = defaultModel): Promise<string> {
-  const folder = await findFolder(model);
+export async function findModel(model: string = defaultModel, hub: HubOptions = {}): Promise<string> {
+  const folder = await findFolder(model, hub);
   if ((await kindOf(join(folder, "config.json"))) !== undefined) return folder;
   if (folder === join(modelsFolder, defaultModel)) throw notShipped();
   throw new QkvError(

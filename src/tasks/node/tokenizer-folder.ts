@@ -8,17 +8,23 @@ import {
 import { Tokenizer } from "../../tokenizers/tokenizer.ts";
 import { QkvError } from "../../util/errors.ts";
 import { fileError } from "../../util/node/file-error.ts";
+import type { HubOptions } from "../../weights/node/hub/settings.ts";
 import { findFolder, kindOf, readJsonFile } from "./shipped.ts";
 
 /**
  * Opens a tokenizer.
- * @param place - a `tokenizer.json`, a folder with one or with the older files, or the name of a shipped model
+ * @param place - a `tokenizer.json`, a folder with one or with the older files, the name of a shipped model, or a name
+ * on the hub, from where no more than the tokenizer is downloaded
  * @param side - which one, where a model has one for each side
  * @throws QkvError "file" where there is none, or it is damaged
  */
-export async function openTokenizer(place: string, side: "source" | "target"): Promise<Tokenizer> {
+export async function openTokenizer(
+  place: string,
+  side: "source" | "target",
+  hub: HubOptions = {},
+): Promise<Tokenizer> {
   if ((await kindOf(place)) === "file") return await fromFile(place);
-  const folder = await findFolder(place);
+  const folder = await findFolder(place, hub, "tokenizer");
   const own = join(folder, `${side}_tokenizer.json`);
   if ((await kindOf(own)) === "file") return await fromFile(own);
   const files = new Map<TokenizerFileName, Uint8Array>();

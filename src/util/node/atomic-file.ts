@@ -151,14 +151,20 @@ export async function removeLeftovers(folder: string): Promise<string[]> {
 /**
  * Whether the process that a leftover is named after may still be at work. Numbers of processes are used
  * again, in containers at every start, so a running process of that number is not enough.
+ * @param writer - the process's number
+ * @param longestPause - milliseconds without a change after which nobody is writing any more
  */
-async function isBeingWritten(path: string, writer: number): Promise<boolean> {
+export async function isBeingWritten(
+  path: string,
+  writer: number,
+  longestPause = abandonedAfter,
+): Promise<boolean> {
   const status = await lstat(path).catch(ifMissing);
   if (status === undefined) return true;
   // The time of the last change of name or content: a folder that is moved aside keeps its other times.
   const age = Date.now() - status.ctimeMs;
-  if (writer === process.pid) return age < process.uptime() * 1000;
-  return age < abandonedAfter && isRunning(writer);
+  if (writer === process.pid && age >= process.uptime() * 1000) return false;
+  return age < longestPause && isRunning(writer);
 }
 
 function isRunning(processId: number): boolean {

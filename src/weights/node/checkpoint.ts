@@ -17,8 +17,9 @@ export interface Checkpoint {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-const singleFile = "model.safetensors";
-const indexFile = "model.safetensors.index.json";
+/** The names of the weights, or of the index of several files with them. */
+export const singleFile = "model.safetensors";
+export const indexFile = "model.safetensors.index.json";
 /** The names that weights have in other formats, by extension and as they stand in model folders. */
 const otherFormats = /\.(bin|bin\.index\.json|pt|pth|ckpt|h5|msgpack|gguf)$/;
 const otherWeights =
@@ -40,12 +41,20 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   for (const name of [singleFile, indexFile]) {
     if (names.includes(name)) return await openFile(join(path, name));
   }
-  const other = names.sort().find((name) => otherWeights.test(name));
-  if (other !== undefined) throw otherFormat(join(path, other));
+  throw noWeights(path, names);
+}
+
+/**
+ * The error for a folder, or a repository, without weights that can be read.
+ * @param names - of its files
+ */
+export function noWeights(path: string, names: readonly string[]): QkvError {
+  const other = [...names].sort().find((name) => otherWeights.test(name));
+  if (other !== undefined) return otherFormat(join(path, other));
   const alike = names.filter((name) => name.endsWith(".safetensors"));
   const got = alike.length > 0 ? alike.slice(0, 5).join(", ") : `${names.length} other files`;
   const wayOut = alike.length > 0 ? "; name one of these files" : "";
-  throw new QkvError("file", `${path}: must hold ${singleFile} or ${indexFile}; got ${got}${wayOut}`);
+  return new QkvError("file", `${path}: must hold ${singleFile} or ${indexFile}; got ${got}${wayOut}`);
 }
 
 async function openFile(path: string): Promise<Checkpoint> {
@@ -102,6 +111,11 @@ async function openShards(indexPath: string): Promise<Checkpoint> {
     );
   }
   return { path: indexPath, tensors, metadata: metadata ?? {} };
+}
+
+/** The names of the files that an index lists. @throws QkvError "file" where it cannot be used */
+export async function shardsOf(indexPath: string): Promise<string[]> {
+  return [...new Set((await readIndex(indexPath)).values())].sort();
 }
 
 /** The index: the file of each tensor. */

@@ -173,7 +173,7 @@ describe("removeLeftovers", () => {
   test("a number of a process that is used again does not keep old leftovers", async () => {
     writeFileSync(path(`.mine.${process.pid}-0-1.partial`), "");
     writeFileSync(path(`.theirs.${process.ppid}-0-1.partial`), "");
-    vi.useFakeTimers({ now: Date.now() + process.uptime() * 1000 + 10, toFake: ["Date"] });
+    vi.useFakeTimers({ now: Date.now() + process.uptime() * 1000 + 60_000, toFake: ["Date"] });
     await removeLeftovers(folder);
     expect(names()).toEqual([`.theirs.${process.ppid}-0-1.partial`]);
     vi.setSystemTime(Date.now() + 61 * 60 * 1000);
