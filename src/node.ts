@@ -11,6 +11,7 @@ import type { WorkerTasks } from "./tasks/node/worker-protocol.ts";
 import type { Translation } from "./tasks/translator.ts";
 import type { TracedValue } from "./tracing/trace.ts";
 import type { Measured, RunEvent, RunOutcome } from "./training/run-events.ts";
+import { Brake } from "./util/brake.ts";
 import { didYouMean, QkvError } from "./util/errors.ts";
 
 export { type BleuOptions, type BleuScore, corpusBleu, sentenceBleu } from "./metrics/bleu.ts";
@@ -192,14 +193,49 @@ export class TrainingJob extends EventEmitter<{ event: [RunEvent] }> implements 
   /** How it ended; rejects with a QkvError where it failed. */
   readonly finished: Promise<RunOutcome>;
   readonly #controller = new AbortController();
+  readonly #brake = new Brake();
+  #isOver = false;
 
   constructor(options: TrainOptions) {
     super();
-    this.finished = this.#run(options);
+    this.finished = this.#run(options).finally(() => {
+      this.#isOver = true;
+    });
   }
 
-  /** Saves a checkpoint and ends after the current step. */
+  /** Whether it was told to pause and not to go on since. */
+  get isPaused(): boolean {
+    return this.#brake.isOn;
+  }
+
+  /**
+   * Lets the training stand still after the current step, or before the first; `resume` lets it go on as if nothing
+   * had been. Resolves when it stands still, is to go on after all, or has ended.
+   */
+  async pause(): Promise<void> {
+    if (this.#brake.isOn || this.#isOver) return;
+    await new Promise<void>((resolve) => {
+      const end = () => {
+        this.off("event", listener);
+        forget();
+        resolve();
+      };
+      const listener = ({ type }: RunEvent) => type === "paused" && end();
+      this.on("event", listener);
+      this.#brake.set(true);
+      const forget = this.#brake.onChange(end);
+      this.finished.then(end, end);
+    });
+  }
+
+  /** Lets a paused training go on. */
+  resume(): void {
+    this.#brake.set(false);
+  }
+
+  /** Saves a checkpoint and ends after the current step, paused or not. */
   async stop(): Promise<RunOutcome> {
+    if (!this.#controller.signal.aborted && !this.#isOver) this.emit("event", { type: "stopping" });
     this.#controller.abort();
     return await this.finished;
   }
@@ -241,7 +277,11 @@ export class TrainingJob extends EventEmitter<{ event: [RunEvent] }> implements 
     const plan = await planTraining(options);
     const worker = new EngineWorker(options.threads === undefined ? {} : { threads: options.threads });
     try {
-      return await worker.call("train", plan, { signal, onEvent: (event) => this.emit("event", event) });
+      return await worker.call("train", plan, {
+        signal,
+        brake: this.#brake,
+        onEvent: (event) => this.emit("event", event),
+      });
     } catch (error) {
       if (!(signal.aborted && error instanceof QkvError && error.code === "interrupted")) throw error;
       this.emit("event", { type: "message", text: error.message });

@@ -61,7 +61,11 @@ const cases: [what: string, args: string[], messages: string[]][] = [
     ["at least one pair must be left", "50 with an empty source"],
   ],
   ["only one side", train("--source", en), ["got only the source; add the target"]],
-  ["neither recipe nor files", train(), ["needs a recipe, a task with its files, or a source and a target file", '"toy"']],
+  [
+    "neither recipe nor files",
+    train(),
+    ["needs a recipe, a task with its files, or a source and a target file", '"toy"'],
+  ],
   ["recipe and files", train("toy", "--source", en, "--target", de), ["got both; leave one out"]],
   ["an unknown recipe", train("toi"), ['got "toi" (did you mean "toy"?)', "multi30k-en-de"]],
   ["a recipe that is not JSON", train(brokenRecipe), [`${brokenRecipe}: is not valid JSON`]],

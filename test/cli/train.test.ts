@@ -28,6 +28,7 @@ describe("qkv train from two files", () => {
       "config.json",
       "curves.svg",
       "data",
+      "events.jsonl",
       "generation_config.json",
       "log.jsonl",
       "model.safetensors",

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
+import { formatCount } from "../../util/format.ts";
 import { examples } from "../arguments.ts";
-import { formatCount } from "../format.ts";
 import { print } from "../text-files.ts";
 
 export function defineInfo(program: Command): void {

@@ -1,9 +1,9 @@
 import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "../../util/node/atomic-file.ts";
-import type { StepRecord, ValidationRecord } from "../run-events.ts";
+import type { SampleRecord, StepRecord, ValidationRecord } from "../run-events.ts";
 
-export type LogRecord = StepRecord | ValidationRecord;
+export type LogRecord = StepRecord | ValidationRecord | SampleRecord;
 
 /** `log.jsonl` of a run: one record a line. */
 export class RunLog {
