@@ -11,6 +11,7 @@ import { defineFillMask } from "./commands/fill-mask.ts";
 import { defineGenerate } from "./commands/generate.ts";
 import { defineInfo } from "./commands/info.ts";
 import { defineRecipes } from "./commands/recipes.ts";
+import { defineReport } from "./commands/report.ts";
 import { defineScore } from "./commands/score.ts";
 import { defineSearch } from "./commands/search.ts";
 import { defineSummarize } from "./commands/summarize.ts";
@@ -47,6 +48,7 @@ export function createProgram(): Command {
     defineEmbed,
     defineSearch,
     defineTrain,
+    defineReport,
     defineEvaluate,
     defineScore,
     defineTokenize,

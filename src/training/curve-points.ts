@@ -23,7 +23,8 @@ export function seriesOfLog(records: Iterable<object>, by: "step" | "seconds" = 
   const values = new Map<string, Map<number, number>>();
   for (const record of records as Iterable<Readonly<Record<string, unknown>>>) {
     const place = record[by];
-    if (!isFiniteNumber(place)) continue;
+    // The mean of some checkpoints is no point of the training's way.
+    if (!isFiniteNumber(place) || record.of === "average") continue;
     const metrics = record.metrics as Readonly<Record<string, unknown>> | undefined;
     for (const [name, value] of Object.entries({ ...record, ...metrics })) {
       if (noCurves.has(name) || !isFiniteNumber(value)) continue;

@@ -49,6 +49,9 @@ export interface Validated extends Measured {
   readonly samples?: readonly Omit<SampleRecord, "type" | "step">[];
 }
 
+/** What the log keeps. */
+export type LogRecord = StepRecord | ValidationRecord | SampleRecord;
+
 export type RunEvent =
   | StepRecord
   | ValidationRecord
@@ -63,3 +66,22 @@ export type RunEvent =
   | { readonly type: "stopping" };
 
 export type RunOutcome = "finished" | "stopped early" | "interrupted";
+
+/** What happened when: what the measurements in the log do not say. */
+export type JournalRecord = { readonly time: string } & JournalEntry;
+
+/** The events that the journal keeps as they are. */
+export type ToldEvent = Extract<RunEvent, { readonly type: "message" | "start" | "paused" | "resumed" }>;
+
+export type JournalEntry =
+  | ToldEvent
+  /** The run begins or goes on, in a process of this number. */
+  | {
+      readonly type: "session";
+      readonly engine: string;
+      readonly threads: number;
+      readonly process: number;
+      readonly continues: boolean;
+    }
+  | { readonly type: "end"; readonly outcome: RunOutcome }
+  | { readonly type: "failure"; readonly text: string };

@@ -1,25 +1,7 @@
 import { appendFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileError } from "../../util/node/file-error.ts";
-import type { RunEvent, RunOutcome } from "../run-events.ts";
-
-/** What happened when: what the measurements in the log do not say. */
-export type JournalRecord = { readonly time: string } & JournalEntry;
-
-type Told = Extract<RunEvent, { readonly type: "message" | "start" | "paused" | "resumed" }>;
-
-export type JournalEntry =
-  | Told
-  /** The run begins or goes on, in a process of this number. */
-  | {
-      readonly type: "session";
-      readonly engine: string;
-      readonly threads: number;
-      readonly process: number;
-      readonly continues: boolean;
-    }
-  | { readonly type: "end"; readonly outcome: RunOutcome }
-  | { readonly type: "failure"; readonly text: string };
+import type { JournalEntry, RunEvent, ToldEvent } from "../run-events.ts";
 
 /** The file in a run's folder. */
 export const journalName = "events.jsonl";
@@ -56,6 +38,6 @@ export class RunJournal {
   }
 }
 
-function isTold(event: RunEvent): event is Told {
+function isTold(event: RunEvent): event is ToldEvent {
   return ["message", "start", "paused", "resumed"].includes(event.type);
 }
