@@ -1,6 +1,7 @@
 /** qkv in Node.js: the public API. */
 import { EventEmitter } from "node:events";
 import type { DecodingOptions } from "./generation/decoding-options.ts";
+import { writeReport } from "./runs/node/write-report.ts";
 import type { EvaluateModelOptions } from "./tasks/node/evaluate-model.ts";
 import type { GeneratedIds } from "./tasks/node/generate-ids.ts";
 import { findModel } from "./tasks/node/shipped.ts";
@@ -272,16 +273,29 @@ export class TrainingJob extends EventEmitter<{ event: [RunEvent] }> implements 
     }
   }
 
+  /** Writes the run's report. What was trained does not depend on it, so a failure is told and no more. */
+  async #report(folder: string): Promise<void> {
+    const say = (text: string) => this.emit("event", { type: "message", text });
+    try {
+      const { path } = await writeReport(folder);
+      say(`The report of the run: ${path}`);
+    } catch (error) {
+      say(`There is no report of the run: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
   async #run(options: TrainOptions): Promise<RunOutcome> {
     const { signal } = this.#controller;
     const plan = await planTraining(options);
     const worker = new EngineWorker(options.threads === undefined ? {} : { threads: options.threads });
     try {
-      return await worker.call("train", plan, {
+      const outcome = await worker.call("train", plan, {
         signal,
         brake: this.#brake,
         onEvent: (event) => this.emit("event", event),
       });
+      await this.#report(plan.directory);
+      return outcome;
     } catch (error) {
       if (!(signal.aborted && error instanceof QkvError && error.code === "interrupted")) throw error;
       this.emit("event", { type: "message", text: error.message });

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { isUsersMistake, QkvError } from "../util/errors.ts";
 import { defineAnswer } from "./commands/answer.ts";
 import { defineClassify } from "./commands/classify.ts";
+import { defineCompare } from "./commands/compare.ts";
 import { defineComplete } from "./commands/complete.ts";
 import { defineData } from "./commands/data.ts";
 import { defineEmbed } from "./commands/embed.ts";
@@ -49,6 +50,7 @@ export function createProgram(): Command {
     defineSearch,
     defineTrain,
     defineReport,
+    defineCompare,
     defineEvaluate,
     defineScore,
     defineTokenize,

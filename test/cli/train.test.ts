@@ -33,6 +33,7 @@ describe("qkv train from two files", () => {
       "log.jsonl",
       "model.safetensors",
       "recipe.json",
+      "report.html",
       "run.json",
       "start",
       "text",

@@ -118,6 +118,7 @@ class TrainingView implements View {
   #progress: Progress | undefined;
   #label: string | undefined;
   #perplexity: number | undefined;
+  #sampledAt: number | undefined;
 
   event(event: RunEvent): void {
     switch (event.type) {
@@ -145,7 +146,20 @@ class TrainingView implements View {
         this.#line(validationLine(event));
         break;
       case "sample":
-        this.#line(`  ${event.source}\n  = ${event.target}\n  → ${event.got}`);
+        // One of a validation's is enough here; the log and the report have all.
+        if (event.step !== this.#sampledAt) {
+          this.#line(`  ${event.source}\n  = ${event.target}\n  → ${event.got}`);
+        }
+        this.#sampledAt = event.step;
+        break;
+      case "paused":
+        this.#line(`Paused at step ${event.step}.`);
+        break;
+      case "resumed":
+        this.#line(`Goes on at step ${event.step}.`);
+        break;
+      case "stopping":
+        break;
     }
   }
 
