@@ -5,6 +5,7 @@ import { defineAnswer } from "./commands/answer.ts";
 import { defineClassify } from "./commands/classify.ts";
 import { defineCompare } from "./commands/compare.ts";
 import { defineComplete } from "./commands/complete.ts";
+import { defineDashboard } from "./commands/dashboard.ts";
 import { defineData } from "./commands/data.ts";
 import { defineEmbed } from "./commands/embed.ts";
 import { defineEvaluate } from "./commands/evaluate.ts";
@@ -49,6 +50,7 @@ export function createProgram(): Command {
     defineEmbed,
     defineSearch,
     defineTrain,
+    defineDashboard,
     defineReport,
     defineCompare,
     defineEvaluate,

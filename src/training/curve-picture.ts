@@ -152,8 +152,12 @@ function drawPanel({ panel, left, top, width, plotHeight }: Placed, setting: Set
     parts.push(text(x(tick), plotBottom + 17, tickTexts(stepTicks)[index]!, "label middle"));
   }
   parts.push(text((plotLeft + plotRight) / 2, plotBottom + 33, picture.across.label, "label middle"));
-  for (const curve of curves)
-    parts.push(drawCurve(curve, x, y, picture.hasValues ? panel.format : undefined));
+  const { label, isWhole } = picture.across;
+  const say = ({ step, value }: CurvePoint) => {
+    const place = isWhole ? `${label} ${formatWhole(step)}` : `${step.toFixed(2)} ${label}`;
+    return `${place}|${panel.format(value)}`;
+  };
+  for (const curve of curves) parts.push(drawCurve(curve, x, y, picture.hasValues ? say : undefined));
   const place = [plotLeft, plotTop, plotRight, plotBottom].map(rounded).join(" ");
   return `<g${picture.hasValues ? ` class="panel" data-plot="${place}"` : ""}>\n${parts.join("\n")}\n</g>`;
 }
@@ -182,12 +186,12 @@ function bestOf(points: readonly CurvePoint[], best: Curve["best"]): CurvePoint 
   return points.reduce((left, right) => (sign * right.value < sign * left.value ? right : left));
 }
 
-/** @param format - how its values are written where a script is to show them */
+/** @param say - writes a point's place and value down where a script is to show them */
 function drawCurve(
   { className, name, kind, points, course, bestPoint }: DrawnCurve,
   x: Scale,
   y: Scale,
-  format: Panel["format"] | undefined,
+  say: ((point: CurvePoint) => string) | undefined,
 ): string {
   const path = line<CurvePoint>(
     ({ step }) => x(step),
@@ -204,16 +208,10 @@ function drawCurve(
     parts.push(...points.map((point) => dot(point, 2.5, "dot")));
   }
   if (bestPoint !== undefined && points.length > 1) parts.push(dot(bestPoint, 4.5, "best"));
-  const values = (format: Panel["format"]) =>
-    points
-      .map(({ step, value }) =>
-        [rounded(x(step)), rounded(y(value)), formatWhole(step), format(value)].join("|"),
-      )
-      .join(";");
-  const data =
-    format === undefined
-      ? ""
-      : ` data-name="${escapeXml(name).replaceAll('"', "&quot;")}" data-values="${values(format)}"`;
+  const valuesOf = (text: (point: CurvePoint) => string) =>
+    points.map((point) => [rounded(x(point.step)), rounded(y(point.value)), text(point)].join("|")).join(";");
+  const label = escapeXml(name).replaceAll('"', "&quot;");
+  const data = say === undefined ? "" : ` data-name="${label}" data-values="${valuesOf(say)}"`;
   return `<g class="${className}"${data}>\n${parts.join("\n")}\n</g>`;
 }
 
