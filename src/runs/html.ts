@@ -97,7 +97,7 @@ tr.set th,tr.set td:first-of-type{color:var(--text);font-weight:600}
 .recipe h3{font-size:14px;margin:0 0 2px}.recipe .scroll{overflow:visible}.recipe th,.recipe td{white-space:normal;overflow-wrap:anywhere}
 .was{color:var(--muted);font-weight:400;font-size:12px;white-space:nowrap}
 .sample{border-top:1px solid var(--line);padding:10px 0}.sample:first-of-type{border:0;padding-top:0}
-.sample p{margin:0 0 4px}.sample .reference,.muted{color:var(--muted)}
+.sample{overflow-wrap:anywhere}.sample li span:last-child{min-width:0}.sample p{margin:0 0 4px}.sample .reference,.muted{color:var(--muted)}
 .sample ol{list-style:none;margin:6px 0 0;padding:0}.sample li{display:flex;gap:12px}
 .sample li span:first-child{flex:0 0 84px;text-align:right;color:var(--muted);font-variant-numeric:tabular-nums}
 .sample li.right span:last-child{color:var(--good)}.sample summary{color:var(--muted);cursor:pointer;font-size:13px}
@@ -110,6 +110,7 @@ font-variant-numeric:tabular-nums}.messages p{margin:0 0 2px;overflow-wrap:anywh
 .bar{height:8px;border-radius:9px;background:var(--line);overflow:hidden;margin:0 0 14px}
 .bar i{display:block;height:100%;background:var(--accent);transition:width .4s}
 .controls{margin-left:auto;display:flex;gap:8px;align-items:center}
+#controls{display:flex;gap:8px}
 button{font:inherit;font-size:14px;padding:4px 14px;border:1px solid var(--line);border-radius:8px;
 background:var(--card);color:var(--text);cursor:pointer}button:hover{border-color:var(--accent)}
 button:disabled{opacity:.45;cursor:default;border-color:var(--line)}button.stop{color:var(--bad)}
