@@ -1,8 +1,8 @@
 /** Several runs beside each other: what sets them apart, and what they came to. */
 import { type ComparedRun, drawComparison, seriesOfLog } from "../training/curves.ts";
-import { formatCount, formatDuration, formatWhole } from "../util/format.ts";
+import { formatCount, formatDuration, formatWhole, nameOfMetric } from "../util/format.ts";
 import { escapeHtml, type Html, page, section, table } from "./html.ts";
-import { metricText, metricTitle, problemsPart, statusPill, valueText } from "./parts.ts";
+import { metricText, problemsPart, statusPill, valueText } from "./parts.ts";
 import { differingKeys } from "./recipe-rows.ts";
 import { metricOf, type RunSummary, type StoredRun, summarize } from "./stored-run.ts";
 
@@ -62,9 +62,9 @@ export function resultRows({ runs }: Comparison): ComparisonRow[] {
     row("last validation loss", ({ last }) => last && atStep(last.loss.toFixed(4), last.step)),
     row("mean's validation loss", ({ average }) => average?.loss.toFixed(4)),
     ...metrics.flatMap((metric) => [
-      row(`best ${metricTitle(metric)}`, ({ best }) => metricText(metricOf(best, metric))),
-      row(`last ${metricTitle(metric)}`, ({ last }) => metricText(metricOf(last, metric))),
-      row(`mean's ${metricTitle(metric)}`, ({ average }) => metricText(metricOf(average, metric))),
+      row(`best ${nameOfMetric(metric)}`, ({ best }) => metricText(metricOf(best, metric))),
+      row(`last ${nameOfMetric(metric)}`, ({ last }) => metricText(metricOf(last, metric))),
+      row(`mean's ${nameOfMetric(metric)}`, ({ average }) => metricText(metricOf(average, metric))),
     ]),
   ];
   return rows.filter(({ values }) => values.some((value) => value !== ""));

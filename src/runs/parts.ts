@@ -1,5 +1,5 @@
 /** The parts that pages about a run are made of. */
-import { formatCount, formatDuration, formatWhole } from "../util/format.ts";
+import { formatCount, formatDuration, formatWhole, nameOfMetric } from "../util/format.ts";
 import { escapeHtml, type Html, table, tiles } from "./html.ts";
 import { recipeRows } from "./recipe-rows.ts";
 import {
@@ -12,11 +12,6 @@ import {
 
 export function statusPill(status: RunStatus): Html {
   return `<span class="status ${status.split(" ")[0]}">${escapeHtml(status)}</span>`;
-}
-
-/** The name of a metric as the field writes it. */
-export function metricTitle(name: string): string {
-  return { bleu: "BLEU", loss: "loss", perplexity: "perplexity" }[name] ?? name;
 }
 
 /** A metric's value: to two places where it counts in hundreds, else to four digits. */
@@ -35,7 +30,7 @@ export function summaryTiles(summary: RunSummary): Html {
   if (shown !== undefined) numbers.push(["best validation loss", shown.loss.toPrecision(4)]);
   for (const name of metrics) {
     const value = metricOf(shown, name);
-    if (value !== undefined) numbers.push([`${metricTitle(name)} there`, metricText(value)]);
+    if (value !== undefined) numbers.push([`${nameOfMetric(name)} there`, metricText(value)]);
   }
   if (seconds > 0) numbers.push(["of training", formatDuration(seconds)]);
   if (tokens > 0) numbers.push(["tokens learned from", formatCount(tokens)]);
@@ -55,15 +50,9 @@ export function measuredTable({ best, last, average, metrics }: RunSummary): Htm
   ).flatMap(([name, record]) => {
     if (record === undefined) return [];
     const values = metrics.map((metric) => metricText(metricOf(record, metric)));
-    return [
-      [name, formatWhole(record.step), record.loss.toFixed(4), record.perplexity.toFixed(2), ...values],
-    ];
+    return [[name, formatWhole(record.step), record.loss.toFixed(4), ...values]];
   });
-  return table(
-    ["", "step", "loss", "perplexity", ...metrics.map(metricTitle).map(escapeHtml)],
-    rows,
-    "numbers",
-  );
+  return table(["", "step", "loss", ...metrics.map(nameOfMetric).map(escapeHtml)], rows, "numbers");
 }
 
 const shownSteps = 4;

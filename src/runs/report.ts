@@ -47,6 +47,15 @@ const commandsOfTask: Readonly<Record<string, (folder: string) => readonly strin
     `qkv evaluate ${folder} --source FILE --references FILE`,
     `qkv trace ${folder} --text "..." --print`,
   ],
+  "text-generation": (folder) => [`qkv complete --model ${folder} "..."`],
+  "fill-mask": (folder) => [`qkv fill-mask --model ${folder} "..."`],
+  "text-classification": (folder) => [`qkv classify --model ${folder} "..."`],
+  "token-classification": (folder) => [`qkv tag --model ${folder} "..."`],
+  "question-answering": (folder) => [`qkv answer "..." --model ${folder} --input FILE`],
+  "sentence-similarity": (folder) => [
+    `qkv embed --model ${folder} "..."`,
+    `qkv search "..." --model ${folder} --input FILE`,
+  ],
 };
 
 function commandsPart({ folder, model }: StoredRun, { task, status }: RunSummary): Html {

@@ -80,7 +80,7 @@ export interface RunSummary {
   readonly last: ValidationRecord | undefined;
   /** That of the mean of the last checkpoints. */
   readonly average: ValidationRecord | undefined;
-  /** The names of the metrics beside loss and perplexity. */
+  /** The names of the metrics besides the loss. */
   readonly metrics: readonly string[];
 }
 
@@ -147,20 +147,22 @@ export function samplesOf({ records }: Pick<StoredRun, "records">): SampleCourse
   }));
 }
 
-const notMetrics: ReadonlySet<string> = new Set(["step", "loss", "perplexity", "seconds"]);
+const notMetrics: ReadonlySet<string> = new Set(["step", "loss", "seconds"]);
+
+/** The metrics of a validation by their names; a record of an early version has them among its other numbers. */
+function metricsOf(record: ValidationRecord): [name: string, value: number][] {
+  return Object.entries({ ...record, ...record.metrics }).filter(
+    (entry): entry is [string, number] => Number.isFinite(entry[1]) && !notMetrics.has(entry[0]),
+  );
+}
 
 function metricNames(validations: readonly ValidationRecord[]): string[] {
-  const names = validations.flatMap((record) =>
-    Object.entries(record)
-      .filter(([name, value]) => typeof value === "number" && !notMetrics.has(name))
-      .map(([name]) => name),
-  );
-  return [...new Set(names)];
+  return [...new Set(validations.flatMap((record) => metricsOf(record).map(([name]) => name)))];
 }
 
 /** A metric of a validation by its name. */
 export function metricOf(record: ValidationRecord | undefined, name: string): number | undefined {
-  return numberOf((record as Readonly<Record<string, unknown>> | undefined)?.[name]);
+  return record === undefined ? undefined : new Map(metricsOf(record)).get(name);
 }
 
 function statusOf(run: StoredRun, step: number, maxSteps: number | undefined): RunStatus {

@@ -1,5 +1,5 @@
 /** What a picture of a training shows: the panels, their curves, and how everything looks. */
-import { formatWhole } from "../util/format.ts";
+import { formatWhole, nameOfMetric } from "../util/format.ts";
 import type { TrainingSeries } from "./curve-points.ts";
 
 /** Colours on a light and on a dark page. */
@@ -110,7 +110,7 @@ export function panelsOf(series: TrainingSeries): Panel[] {
 /** A metric by its name: the better the greater, but for what is a kind of loss. */
 function metricPanel(field: string, colors: ColorPair): Panel {
   return {
-    title: field,
+    title: nameOfMetric(field),
     unit: "validation",
     range: "tight",
     format: (value) => value.toPrecision(4),

@@ -8,7 +8,7 @@ import { QkvError } from "../../util/errors.ts";
 import { errorCode, fileError } from "../../util/node/file-error.ts";
 import { readSafetensorsHeader } from "../../weights/node/safetensors-file.ts";
 import { parseJournal, parseLog } from "../records.ts";
-import type { DataSize, ModelSize, StoredRun, StoredState } from "../stored-run.ts";
+import { asObject, type DataSize, type ModelSize, type StoredRun, type StoredState } from "../stored-run.ts";
 
 /**
  * What a run's folder tells. Lines of its log that cannot be read are left out and listed under `problems`.
@@ -93,20 +93,27 @@ async function readState(folder: string): Promise<StoredState | undefined> {
   return typeof engine === "string" && typeof threads === "number" ? { engine, threads } : undefined;
 }
 
-/** What preparing the data found: the numbers under `report` in the header of each part. */
+/** What each part of the data holds, by its header: what preparing it found, or else how much it came to. */
 async function readDataSizes(folder: string): Promise<DataSize[]> {
   const names = (await readdir(folder).catch(() => [] as string[])).sort();
   const sizes: DataSize[] = [];
   for (const name of names) {
     const header = await readJson(join(folder, name, "header.json")).catch(() => undefined);
-    const report = (header as { report?: object } | undefined)?.report;
-    if (typeof report !== "object" || report === null) continue;
-    const counts = Object.entries(report).filter(
-      (entry): entry is [string, number] => typeof entry[1] === "number" && !entry[0].startsWith("max"),
+    const { report, examples, columns } = asObject(header);
+    const found = numbersIn(report).filter(([what]) => !what.startsWith("max"));
+    const columnSizes = Object.entries(asObject(columns)).flatMap(([column, value]) =>
+      numbersIn({ [`numbers in ${column}`]: asObject(value).numbers }),
     );
+    const counts = found.length > 0 ? found : [...numbersIn({ examples }), ...columnSizes];
     if (counts.length > 0) sizes.push({ name, counts });
   }
   return sizes;
+}
+
+function numbersIn(value: unknown): [name: string, value: number][] {
+  return Object.entries(asObject(value)).filter(
+    (entry): entry is [string, number] => typeof entry[1] === "number",
+  );
 }
 
 async function readModelSize(path: string): Promise<ModelSize | undefined> {

@@ -63,7 +63,7 @@ describe("a summary", () => {
       best: { step: 20 },
       last: { step: 30 },
       average: undefined,
-      metrics: ["bleu"],
+      metrics: ["perplexity", "bleu"],
     });
   });
 
@@ -149,7 +149,7 @@ describe("the report", () => {
     expect(html).toContain(
       '<tr class="set"><th scope="row">max_steps</th><td>30 <span class="was">default 10000</span>',
     );
-    expect(html).toContain('<th scope="row">best</th><td>20</td><td>1.2500</td><td>3.49</td><td>40.00</td>');
+    expect(html).toContain('<th scope="row">best</th><td>20</td><td>1.2500</td><td>3.490</td><td>40.00</td>');
     expect(html).toContain("<span>zwei ✓</span>");
   });
 
@@ -201,6 +201,8 @@ describe("a comparison", () => {
       { name: "parameters", values: ["1.23 k", "1.23 k"] },
       { name: "best validation loss", values: ["1.2500 at 20", "0.6250 at 20"] },
       { name: "last validation loss", values: ["1.1667 at 30", "0.6250 at 20"] },
+      { name: "best perplexity", values: ["3.490", "1.868"] },
+      { name: "last perplexity", values: ["3.211", "1.868"] },
       { name: "best BLEU", values: ["40.00", "40.00"] },
       { name: "last BLEU", values: ["60.00", "40.00"] },
     ]);

@@ -27,8 +27,7 @@ export function recordsOf(steps: number, factor = 1): LogRecord[] {
       type: "validation",
       step,
       loss,
-      perplexity: Math.exp(loss),
-      bleu: 2 * step,
+      metrics: { perplexity: Math.exp(loss), bleu: 2 * step },
       best: step <= 20,
       seconds: step / 2,
     });
