@@ -1,6 +1,7 @@
 /** qkv in Node.js: the public API. */
 import { EventEmitter } from "node:events";
 import type { DecodingOptions } from "./generation/decoding-options.ts";
+import { writeReport } from "./runs/node/write-report.ts";
 import type { EvaluateModelOptions } from "./tasks/node/evaluate-model.ts";
 import type { GeneratedIds } from "./tasks/node/generate-ids.ts";
 import { splitHubOptions } from "./tasks/node/hub-models.ts";
@@ -14,6 +15,7 @@ import type { Translation } from "./tasks/translator.ts";
 import type { TracedValue } from "./tracing/trace.ts";
 import { parseExperiment, type TrialResult } from "./training/experiment.ts";
 import type { Measured, RunEvent, RunOutcome } from "./training/run-events.ts";
+import { Brake } from "./util/brake.ts";
 import { didYouMean, QkvError } from "./util/errors.ts";
 import { type HubOptions, hubOptionNames } from "./weights/node/hub/settings.ts";
 
@@ -211,14 +213,49 @@ export class TrainingJob extends EventEmitter<{ event: [RunEvent] }> implements 
   /** How it ended; rejects with a QkvError where it failed. */
   readonly finished: Promise<RunOutcome>;
   readonly #controller = new AbortController();
+  readonly #brake = new Brake();
+  #isOver = false;
 
   constructor(options: TrainOptions) {
     super();
-    this.finished = this.#run(options);
+    this.finished = this.#run(options).finally(() => {
+      this.#isOver = true;
+    });
   }
 
-  /** Saves a checkpoint and ends after the current step. */
+  /** Whether it was told to pause and not to go on since. */
+  get isPaused(): boolean {
+    return this.#brake.isOn;
+  }
+
+  /**
+   * Lets the training stand still after the current step, or before the first; `resume` lets it go on as if nothing
+   * had been. Resolves when it stands still, is to go on after all, or has ended.
+   */
+  async pause(): Promise<void> {
+    if (this.#brake.isOn || this.#isOver) return;
+    await new Promise<void>((resolve) => {
+      const end = () => {
+        this.off("event", listener);
+        forget();
+        resolve();
+      };
+      const listener = ({ type }: RunEvent) => type === "paused" && end();
+      this.on("event", listener);
+      this.#brake.set(true);
+      const forget = this.#brake.onChange(end);
+      this.finished.then(end, end);
+    });
+  }
+
+  /** Lets a paused training go on. */
+  resume(): void {
+    this.#brake.set(false);
+  }
+
+  /** Saves a checkpoint and ends after the current step, paused or not. */
   async stop(): Promise<RunOutcome> {
+    if (!this.#controller.signal.aborted && !this.#isOver) this.emit("event", { type: "stopping" });
     this.#controller.abort();
     return await this.finished;
   }
@@ -255,12 +292,29 @@ export class TrainingJob extends EventEmitter<{ event: [RunEvent] }> implements 
     }
   }
 
+  /** Writes the run's report. What was trained does not depend on it, so a failure is told and no more. */
+  async #report(folder: string): Promise<void> {
+    const say = (text: string) => this.emit("event", { type: "message", text });
+    try {
+      const { path } = await writeReport(folder);
+      say(`The report of the run: ${path}`);
+    } catch (error) {
+      say(`There is no report of the run: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
   async #run(options: TrainOptions): Promise<RunOutcome> {
     const { signal } = this.#controller;
     const plan = await planTraining(options);
     const worker = new EngineWorker(options.threads === undefined ? {} : { threads: options.threads });
     try {
-      return await worker.call("train", plan, { signal, onEvent: (event) => this.emit("event", event) });
+      const outcome = await worker.call("train", plan, {
+        signal,
+        brake: this.#brake,
+        onEvent: (event) => this.emit("event", event),
+      });
+      await this.#report(plan.directory);
+      return outcome;
     } catch (error) {
       if (!(signal.aborted && error instanceof QkvError && error.code === "interrupted")) throw error;
       this.emit("event", { type: "message", text: error.message });

@@ -12,6 +12,13 @@ export function wholeNumber(minimum: number): (text: string) => number {
   };
 }
 
+/** A port of this machine; 0 for any that is free. */
+export function portNumber(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value <= 65_535) return value;
+  throw new InvalidArgumentError("A port is a whole number from 0 to 65535.");
+}
+
 export function number(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It must be a number.");

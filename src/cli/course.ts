@@ -1,4 +1,4 @@
-import { means } from "./format.ts";
+import { means } from "../util/format.ts";
 
 /** The time over which the speed is measured, in milliseconds. */
 const speedWindow = 60_000;

@@ -3,7 +3,9 @@ import { Command, CommanderError } from "commander";
 import { isUsersMistake, QkvError } from "../util/errors.ts";
 import { defineAnswer } from "./commands/answer.ts";
 import { defineClassify } from "./commands/classify.ts";
+import { defineCompare } from "./commands/compare.ts";
 import { defineComplete } from "./commands/complete.ts";
+import { defineDashboard } from "./commands/dashboard.ts";
 import { defineData } from "./commands/data.ts";
 import { defineDownload } from "./commands/download.ts";
 import { defineEmbed } from "./commands/embed.ts";
@@ -14,6 +16,7 @@ import { defineGenerate } from "./commands/generate.ts";
 import { defineHub } from "./commands/hub.ts";
 import { defineInfo } from "./commands/info.ts";
 import { defineRecipes } from "./commands/recipes.ts";
+import { defineReport } from "./commands/report.ts";
 import { defineScore } from "./commands/score.ts";
 import { defineSearch } from "./commands/search.ts";
 import { defineSummarize } from "./commands/summarize.ts";
@@ -50,6 +53,9 @@ export function createProgram(): Command {
     defineEmbed,
     defineSearch,
     defineTrain,
+    defineDashboard,
+    defineReport,
+    defineCompare,
     defineEvaluate,
     defineExperiment,
     defineScore,

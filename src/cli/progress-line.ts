@@ -1,5 +1,5 @@
 /** How far something is, as a line of text: which parts it has, how they look, and what is left out first. */
-import type { Course } from "./course.ts";
+
 import {
   cutToWidth,
   displayWidth,
@@ -8,7 +8,8 @@ import {
   formatValue,
   formatWhole,
   sparkline,
-} from "./format.ts";
+} from "../util/format.ts";
+import type { Course } from "./course.ts";
 
 /** What is known at a moment. Fields left out are not shown. */
 export interface ProgressFields {

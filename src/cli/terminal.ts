@@ -5,7 +5,7 @@ import { Course } from "./course.ts";
 
 import { barPieces, type ProgressFields, plainLine } from "./progress-line.ts";
 
-export { formatCount, formatDuration, sparkline } from "./format.ts";
+export { formatCount, formatDuration, sparkline } from "../util/format.ts";
 export type { ProgressFields } from "./progress-line.ts";
 
 export interface ProgressOptions {

@@ -3,6 +3,9 @@ import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from "d3-scale";
 import type { AxisRange } from "./curve-panels.ts";
 import type { TrainingSeries } from "./curve-points.ts";
 
+/** `auto`: as the range says; `linear`, `log`: whatever it says, as far as the values allow it. */
+export type AxisKind = "auto" | "linear" | "log";
+
 export type Scale = ScaleContinuousNumeric<number, number>;
 
 /** Smaller values have too few digits to compute with. */
@@ -19,7 +22,7 @@ export function stepDomain(series: TrainingSeries): readonly [number, number] {
 
 /** The vertical axis of a panel and about `count` ticks for it. */
 export function verticalScale(
-  range: AxisRange,
+  { range, axis }: { readonly range: AxisRange; readonly axis: AxisKind },
   values: readonly number[],
   bottom: number,
   top: number,
@@ -27,7 +30,8 @@ export function verticalScale(
 ): { readonly scale: Scale; readonly ticks: readonly number[] } {
   const lowest = values.reduce((a, b) => Math.min(a, b));
   const highest = values.reduce((a, b) => Math.max(a, b));
-  if (range === "log" && lowest > smallest && highest / lowest > 10) {
+  const isLogarithmic = axis === "log" || (axis === "auto" && range === "log" && highest / lowest > 10);
+  if (isLogarithmic && lowest > smallest && highest > lowest) {
     const domain = [roundTick(lowest, Math.floor), roundTick(highest, Math.ceil)];
     return { scale: scaleLog(domain, [bottom, top]), ticks: logarithmicTicks(domain[0]!, domain[1]!, count) };
   }

@@ -5,33 +5,37 @@ export interface CurvePoint {
   readonly value: number;
 }
 
-const fields = ["loss", "validationLoss", "learningRate", "gradientNorm", "tokensPerSecond", "bleu"] as const;
+/**
+ * What is known of a training over its steps, each series in order of steps: `loss`, `validationLoss`,
+ * `learningRate`, `gradientNorm`, `tokensPerSecond`, and whatever metrics a validation measures.
+ */
+export type TrainingSeries = Readonly<Record<string, readonly CurvePoint[]>>;
+
+/** Numbers of a record that are no measured values, or say the same as another. */
+const noCurves: ReadonlySet<string> = new Set(["step", "epoch", "tokens", "seconds", "perplexity"]);
 
 /**
- * What is known of a training over its steps, each series in order of steps. What is missing is not drawn.
+ * The series in the records of a log. A step that stands twice, as after a resumed run, counts as it stands last.
+ * Values that are not finite are left out.
+ * @param by - along what: the field `step`, or `seconds`, which then stands where a point has its step
  */
-export type TrainingSeries = { readonly [Field in (typeof fields)[number]]?: readonly CurvePoint[] };
-
-/**
- * The series in the records of a log: each record has a `step` and any of the fields of `TrainingSeries`. A
- * step that stands twice, as after a resumed run, counts as it stands last. Values that are not finite are
- * left out.
- */
-export function seriesOfLog(records: Iterable<Readonly<Record<string, unknown>>>): TrainingSeries {
-  const values = new Map<string, Map<number, number>>(fields.map((field) => [field, new Map()]));
-  for (const record of records) {
-    if (!isFiniteNumber(record.step)) continue;
-    for (const field of fields) {
-      const value = record[field];
-      if (isFiniteNumber(value)) values.get(field)!.set(record.step, value);
+export function seriesOfLog(records: Iterable<object>, by: "step" | "seconds" = "step"): TrainingSeries {
+  const values = new Map<string, Map<number, number>>();
+  for (const record of records as Iterable<Readonly<Record<string, unknown>>>) {
+    const place = record[by];
+    // The mean of some checkpoints is no point of the training's way.
+    if (!isFiniteNumber(place) || record.of === "average") continue;
+    const metrics = record.metrics as Readonly<Record<string, unknown>> | undefined;
+    for (const [name, value] of Object.entries({ ...record, ...metrics })) {
+      if (noCurves.has(name) || !isFiniteNumber(value)) continue;
+      const field = record.type === "validation" && name === "loss" ? "validationLoss" : name;
+      const ofField = values.get(field) ?? new Map<number, number>();
+      values.set(field, ofField.set(place, value));
     }
   }
-  const series: { -readonly [Field in keyof TrainingSeries]: TrainingSeries[Field] } = {};
-  for (const field of fields) {
-    const points = [...values.get(field)!].map(([step, value]) => ({ step, value }));
-    if (points.length > 0) series[field] = points.sort((left, right) => left.step - right.step);
-  }
-  return series;
+  const ordered = (points: Map<number, number>) =>
+    [...points].map(([step, value]) => ({ step, value })).sort((left, right) => left.step - right.step);
+  return Object.fromEntries([...values].map(([field, points]) => [field, ordered(points)]));
 }
 
 function isFiniteNumber(value: unknown): value is number {

@@ -1,224 +1,69 @@
-/**
- * Draws the curves of a training as one SVG file without scripts or outside fonts, for light and dark pages.
- */
-import { scaleLinear } from "d3-scale";
-import { curveLinear, curveMonotoneX, line } from "d3-shape";
-import { type Scale, stepDomain, tickTexts, verticalScale } from "./curve-axes.ts";
-import { type Curve, type Panel, panels, styleSheet, wholeNumber } from "./curve-panels.ts";
-import { type CurvePoint, isNoisy, smooth, type TrainingSeries, thinOut } from "./curve-points.ts";
+/** Pictures of trainings: the curves of one, or of several over each other. */
+import type { AxisKind } from "./curve-axes.ts";
+import { type ComparedRun, colorsOf, comparisonPanels, fieldOfRun, panelsOf } from "./curve-panels.ts";
+import { drawPicture } from "./curve-picture.ts";
+import type { CurvePoint, TrainingSeries } from "./curve-points.ts";
 
+export type { AxisKind } from "./curve-axes.ts";
+export type { ComparedRun } from "./curve-panels.ts";
 export type { CurvePoint, TrainingSeries } from "./curve-points.ts";
 export { seriesOfLog } from "./curve-points.ts";
 
 export interface CurveOptions {
-  readonly title: string;
+  /** Default: none. */
+  readonly title?: string;
   /** A line of details below the title. Default: none. */
   readonly subtitle?: string;
+  /** Default: `auto`, logarithmic where a loss or gradient norm spans more than a decade. */
+  readonly axis?: AxisKind;
+  /** Whether the values stand in it for a script that shows them where the pointer is. */
+  readonly hasValues?: boolean;
 }
 
-const pageWidth = 960;
-const margin = 32;
-const columnGap = 40;
-const rowGap = 28;
-/** Around the plot of a panel: the heading above, the labels of the axes left and below. */
-const inset = { top: 34, left: 46, bottom: 40 };
-const plotHeights = { first: 260, other: 130 };
-const mostPoints = 1000;
-
 /**
- * The training curves as SVG text: loss, BLEU, learning rate, gradient norm, speed, as far as they are known.
+ * The training curves as SVG text: loss, metrics, learning rate, gradient norm, speed, as far as they are known.
  * The loss and the gradient norm have a logarithmic axis where they span more than a decade. Noisy series are
  * drawn pale with their smoothed course above. Thousands of steps stay below 150 kB, since lines are thinned
  * out.
  */
-export function drawCurves(series: TrainingSeries, options: CurveOptions): string {
-  const known = panels.filter(({ curves }) => curves.some(({ field }) => pointsOf(series, field).length > 0));
-  const steps = stepDomain(series);
-  const parts: string[] = [];
-  let top = margin + 18;
-  parts.push(text(margin, top, options.title, "title"));
-  if (options.subtitle) {
-    top += 20;
-    parts.push(text(margin, top, options.subtitle, "muted"));
-  }
-  top += 16;
-  if (known.length === 0) parts.push(text(margin, top + 24, "Nothing has been logged yet.", "muted"));
-  let height = known.length === 0 ? top + 24 : top;
-  for (const placed of layOut(known, top, pageWidth - 2 * margin)) {
-    parts.push(drawPanel(placed, series, steps));
-    height = placed.top + inset.top + placed.plotHeight + inset.bottom;
-  }
-  height = Math.ceil(height + margin / 2);
-  return `${[
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${pageWidth}" height="${height}"` +
-      ` viewBox="0 0 ${pageWidth} ${height}" role="img">`,
-    `<title>${escapeXml(options.title)}</title>`,
-    `<desc>${escapeXml(known.map(({ title }) => title).join(", "))} over the steps of the training</desc>`,
-    `<style>${styleSheet()}</style>`,
-    `<rect class="page" width="${pageWidth}" height="${height}"/>`,
-    ...parts,
-    "</svg>",
-  ].join("\n")}\n`;
+export function drawCurves(series: TrainingSeries, { title = "", ...options }: CurveOptions): string {
+  const across = { label: "step", isWhole: true };
+  return drawPicture({ title, ...options, panels: panelsOf(series), series, across });
 }
 
-interface Placed {
-  readonly panel: Panel;
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly plotHeight: number;
-}
-
-/** The first panel over the whole width, the others below it, two or three beside each other. */
-function layOut(known: readonly Panel[], top: number, width: number): Placed[] {
-  const [first, ...others] = known;
-  if (first === undefined) return [];
-  const placed: Placed[] = [{ panel: first, left: margin, top, width, plotHeight: plotHeights.first }];
-  // A best value makes a heading too long for a third of the page.
-  const areShort = others.every(({ curves }) => curves.every(({ best }) => best === undefined));
-  const columns = others.length === 3 && areShort ? 3 : Math.min(2, others.length);
-  const firstRow = top + inset.top + plotHeights.first + inset.bottom + rowGap;
-  const rowHeight = inset.top + plotHeights.other + inset.bottom + rowGap;
-  const columnWidth = (width - columnGap * (columns - 1)) / columns;
-  for (const [index, panel] of others.entries()) {
-    placed.push({
-      panel,
-      left: margin + (index % columns) * (columnWidth + columnGap),
-      top: firstRow + Math.floor(index / columns) * rowHeight,
-      width: columnWidth,
-      plotHeight: plotHeights.other,
-    });
-  }
-  return placed;
-}
-
-/** A curve with the points that are drawn. */
-interface DrawnCurve extends Curve {
-  readonly points: readonly CurvePoint[];
-  /** The line through the noise of the points, where there is much. */
-  readonly course: readonly CurvePoint[] | undefined;
-  /** The last point, of the course where there is noise. */
-  readonly last: CurvePoint;
-  readonly bestPoint: CurvePoint | undefined;
-}
-
-function drawPanel(
-  { panel, left, top, width, plotHeight }: Placed,
-  series: TrainingSeries,
-  steps: readonly [number, number],
+/**
+ * The curves of several trainings over each other, a panel for each thing measured; of noisy series the course.
+ * @param by - what the series stand over; `seconds` are shown in a fitting unit
+ */
+export function drawComparison(
+  runs: readonly ComparedRun[],
+  by: "step" | "seconds",
+  { title = "", ...options }: CurveOptions = {},
 ): string {
-  const plotLeft = left + inset.left;
-  const plotRight = left + width;
-  const plotTop = top + inset.top;
-  const plotBottom = plotTop + plotHeight;
-  const curves = panel.curves.flatMap((curve) =>
-    drawable(curve, series, Math.min(mostPoints, plotRight - plotLeft)),
+  const unit = by === "seconds" ? unitOf(runs) : { label: "step", seconds: 1 };
+  const scaled = (points: readonly CurvePoint[]) =>
+    points.map(({ step, value }) => ({ step: step / unit.seconds, value }));
+  const series = Object.fromEntries(
+    runs.flatMap((run, index) =>
+      Object.entries(run.series).map(([field, points]) => [fieldOfRun(field, index), scaled(points)]),
+    ),
   );
-  const x = scaleLinear(steps, [plotLeft, plotRight]);
-  const values = curves.flatMap(({ points, course }) =>
-    [...points, ...(course ?? [])].map(({ value }) => value),
-  );
-  const { scale: y, ticks } = verticalScale(panel.range, values, plotBottom, plotTop, plotHeight / 44);
-  const parts: string[] = [heading(panel, curves, left, plotRight, top + 14)];
-  for (const [index, tick] of ticks.entries()) {
-    const height = rounded(y(tick));
-    parts.push(`<path class="grid" d="M${rounded(plotLeft)},${height}H${rounded(plotRight)}"/>`);
-    parts.push(text(plotLeft - 8, y(tick) + 3.5, tickTexts(ticks)[index]!, "label end"));
-  }
-  parts.push(`<path class="axis" d="M${rounded(plotLeft)},${rounded(plotBottom)}H${rounded(plotRight)}"/>`);
-  const stepTicks = x.ticks(Math.max(2, Math.round(width / 110))).filter(Number.isInteger);
-  for (const [index, tick] of stepTicks.entries()) {
-    parts.push(`<path class="axis" d="M${rounded(x(tick))},${rounded(plotBottom)}v4"/>`);
-    parts.push(text(x(tick), plotBottom + 17, tickTexts(stepTicks)[index]!, "label middle"));
-  }
-  parts.push(text((plotLeft + plotRight) / 2, plotBottom + 33, "step", "label middle"));
-  for (const curve of curves) parts.push(drawCurve(curve, x, y));
-  return `<g>\n${parts.join("\n")}\n</g>`;
-}
-
-function drawable(curve: Curve, series: TrainingSeries, limit: number): DrawnCurve[] {
-  const all = pointsOf(series, curve.field);
-  if (all.length === 0) return [];
-  const smoothed = curve.kind === "measured" ? smooth(all) : all;
-  const course = smoothed !== all && isNoisy(all, smoothed) ? thinOut(smoothed, limit) : undefined;
-  return [
-    {
-      ...curve,
-      points: thinOut(all, limit),
-      course,
-      last: smoothed.at(-1)!,
-      bestPoint: bestOf(all, curve.best),
-    },
-  ];
-}
-
-function bestOf(points: readonly CurvePoint[], best: Curve["best"]): CurvePoint | undefined {
-  if (best === undefined) return undefined;
-  const sign = best === "lowest" ? 1 : -1;
-  return points.reduce((left, right) => (sign * right.value < sign * left.value ? right : left));
-}
-
-function drawCurve({ field, kind, points, course, bestPoint }: DrawnCurve, x: Scale, y: Scale): string {
-  const path = line<CurvePoint>(
-    ({ step }) => x(step),
-    ({ value }) => y(value),
-  )
-    .curve(kind === "evaluated" ? curveMonotoneX : curveLinear)
-    .digits(1);
-  const parts = [`<path class="line${course === undefined ? "" : " pale"}" d="${path(points)}"/>`];
-  if (course !== undefined) parts.push(`<path class="line" d="${path(course)}"/>`);
-  const dot = ({ step, value }: CurvePoint, radius: number, name: string) =>
-    `<circle class="${name}" cx="${rounded(x(step))}" cy="${rounded(y(value))}" r="${radius}"/>`;
-  // A line of one point has no length.
-  if (points.length === 1 || (kind === "evaluated" && points.length <= 40)) {
-    parts.push(...points.map((point) => dot(point, 2.5, "dot")));
-  }
-  if (bestPoint !== undefined && points.length > 1) parts.push(dot(bestPoint, 4.5, "best"));
-  return `<g class="${field}">\n${parts.join("\n")}\n</g>`;
-}
-
-/** The title of a panel on the left; on the right what its lines are, with their last and best values. */
-function heading(
-  panel: Panel,
-  curves: readonly DrawnCurve[],
-  left: number,
-  right: number,
-  baseline: number,
-): string {
-  const unit =
-    panel.unit === undefined ? "" : `<tspan class="muted unit" dx="8">${escapeXml(panel.unit)}</tspan>`;
-  const legend = curves.map(({ field, name, last, best, bestPoint }, index) => {
-    const space = index === 0 ? "" : ' dx="18"';
-    const what = [name, panel.format(last.value)].filter((part) => part !== "").join(" ");
-    const isBest = bestPoint === undefined || bestPoint.value === last.value;
-    const mark = isBest
-      ? ""
-      : `, ${best} ${panel.format(bestPoint.value)} at step ${wholeNumber(bestPoint.step)}`;
-    return `<tspan class="${field} swatch"${space}>●</tspan><tspan dx="5">${escapeXml(what + mark)}</tspan>`;
+  return drawPicture({
+    title,
+    ...options,
+    panels: comparisonPanels(runs),
+    series,
+    across: { label: unit.label, isWhole: by === "step" },
+    legend: runs.map(({ name }, index) => ({ name, color: colorsOf(index) })),
   });
-  return [
-    `<text class="heading" x="${rounded(left)}" y="${rounded(baseline)}">${escapeXml(panel.title)}${unit}</text>`,
-    `<text class="legend end" x="${rounded(right)}" y="${rounded(baseline)}">${legend.join("")}</text>`,
-  ].join("\n");
 }
 
-function pointsOf(series: TrainingSeries, field: keyof TrainingSeries): readonly CurvePoint[] {
-  return series[field] ?? [];
-}
-
-function rounded(value: number): string {
-  return String(Number(value.toFixed(1)));
-}
-
-function text(x: number, y: number, content: string, name: string): string {
-  return `<text class="${name}" x="${rounded(x)}" y="${rounded(y)}">${escapeXml(content)}</text>`;
-}
-
-/** Text for XML, without the control characters that XML 1.0 does not allow. */
-function escapeXml(content: string): string {
-  return content
-    .replace(/[\p{Cc}\p{Surrogate}\ufffe\uffff]/gu, " ")
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;");
+/** The unit in which the longest run is a number that is easily read. */
+function unitOf(runs: readonly ComparedRun[]): { label: string; seconds: number } {
+  const all = runs.flatMap(({ series }) =>
+    Object.values(series).flatMap((points) => points.at(-1)?.step ?? 0),
+  );
+  const longest = all.reduce((left, right) => Math.max(left, right), 0);
+  if (longest < 180) return { label: "seconds", seconds: 1 };
+  return longest < 3 * 3600 ? { label: "minutes", seconds: 60 } : { label: "hours", seconds: 3600 };
 }

@@ -33,18 +33,55 @@ export interface ValidationRecord extends Measured {
   readonly seconds: number;
 }
 
+/** A text of the validation data, and what the model makes of it at some step. */
+export interface SampleRecord {
+  readonly type: "sample";
+  readonly step: number;
+  readonly source: string;
+  /** What would be right. */
+  readonly target: string;
+  readonly got: string;
+}
+
+/** What a validation gives. */
+export interface Validated extends Measured {
+  /** What the model makes of some texts, the same at each validation. */
+  readonly samples?: readonly Omit<SampleRecord, "type" | "step">[];
+}
+
+/** What the log keeps. */
+export type LogRecord = StepRecord | ValidationRecord | SampleRecord;
+
 export type RunEvent =
   | StepRecord
   | ValidationRecord
+  | SampleRecord
   | { readonly type: "message"; readonly text: string }
   | { readonly type: "preparing"; readonly what: string; readonly done: number; readonly total: number }
   | { readonly type: "start"; readonly step: number; readonly maxSteps: number; readonly parameters: number }
-  | {
-      readonly type: "sample";
-      readonly step: number;
-      readonly source: string;
-      readonly target: string;
-      readonly got: string;
-    };
+  /** The run stands still before the step that comes after this one, and goes on. */
+  | { readonly type: "paused"; readonly step: number }
+  | { readonly type: "resumed"; readonly step: number }
+  /** Somebody asked it to save and end. */
+  | { readonly type: "stopping" };
 
 export type RunOutcome = "finished" | "stopped early" | "interrupted";
+
+/** What happened when: what the measurements in the log do not say. */
+export type JournalRecord = { readonly time: string } & JournalEntry;
+
+/** The events that the journal keeps as they are. */
+export type ToldEvent = Extract<RunEvent, { readonly type: "message" | "start" | "paused" | "resumed" }>;
+
+export type JournalEntry =
+  | ToldEvent
+  /** The run begins or goes on, in a process of this number. */
+  | {
+      readonly type: "session";
+      readonly engine: string;
+      readonly threads: number;
+      readonly process: number;
+      readonly continues: boolean;
+    }
+  | { readonly type: "end"; readonly outcome: RunOutcome }
+  | { readonly type: "failure"; readonly text: string };

@@ -26,6 +26,7 @@ const notRun: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [/^npm /, "npm commands are run by .ci/run"],
   [/^npx tsc /, "compiles the benchmarks"],
   [/^node /, "benchmarks are not tests"],
+  [/qkv dashboard /, "lives until Ctrl-C; test/cli/dashboard.test.ts runs it"],
   [/qkv data get/, "needs the internet"],
   [/^(git|cd|mkdir|curl|export|apt-get|sudo) /, "not a command of ours"],
 ];

@@ -7,11 +7,11 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 
-/** Compiles and runs the TypeScript that the README shows, in a project that has qkv as a dependency. */
+/** Compiles and runs the TypeScript that some pages show, in a project that has qkv as a dependency. */
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const run = promisify(execFile);
-const readme = readFileSync(join(root, "README.md"), "utf8");
-const blocks = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
+const pages = ["README.md", "docs/runs.md"].map((page) => readFileSync(join(root, page), "utf8")).join("\n");
+const blocks = [...pages.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
 
 const numbered = (words: readonly string[]) =>
   Array.from({ length: 60 }, (_, index) => `${words[index % words.length]} ${index}.\n`).join("");

@@ -44,6 +44,8 @@ test("holds what it needs and nothing else", () => {
     "dist/node.js",
     "dist/node.d.ts",
     "dist/tasks/node/worker.js",
+    "dist/runs/page/hover.js",
+    "dist/runs/page/dashboard.js",
     "README.md",
     "LICENSE",
   ]) {

@@ -30,6 +30,7 @@ const floors: Readonly<Record<string, number>> = {
   generation: 4,
   tracing: 4,
   tasks: 5,
+  runs: 5,
   "node.ts": 6,
   "web.ts": 6,
   cli: 7,

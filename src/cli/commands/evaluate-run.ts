@@ -1,5 +1,5 @@
+import { nameOfMetric } from "../../util/format.ts";
 import { given } from "../arguments.ts";
-import { nameOfMetric } from "../format.ts";
 import { interruptible } from "../stopping.ts";
 import { print } from "../text-files.ts";
 

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { QkvError } from "../../util/errors.ts";
+import { formatCount } from "../../util/format.ts";
 import { examples } from "../arguments.ts";
-import { formatCount } from "../format.ts";
 import { print } from "../text-files.ts";
 
 export function defineHub(program: Command): void {

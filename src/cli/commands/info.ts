@@ -1,6 +1,6 @@
 import type { Command } from "commander";
+import { formatCount, formatCount } from "../../util/format.ts";
 import { examples } from "../arguments.ts";
-import { formatCount } from "../format.ts";
 import { type HubFlags, modelFolder, offlineOption } from "../models.ts";
 import { print } from "../text-files.ts";
 

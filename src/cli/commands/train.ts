@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import type { RunEvent, TrainingJob } from "../../node.ts";
+import type { Dashboard } from "../../runs/node/dashboard-server.ts";
 import { modelTaskNames } from "../../training/model-recipe.ts";
-import { collect, examples, given, threadsOption, wholeNumber } from "../arguments.ts";
-import { nameOfMetric } from "../format.ts";
+import { nameOfMetric } from "../../util/format.ts";
+import { collect, examples, given, portNumber, threadsOption, wholeNumber } from "../arguments.ts";
 import { stoppable } from "../stopping.ts";
 import { createProgress, formatCount, type Progress } from "../terminal.ts";
 
@@ -22,6 +23,7 @@ interface TrainFlags {
   maxSteps?: number;
   seed?: number;
   threads?: number;
+  dashboard?: number | true;
   json?: boolean;
 }
 
@@ -48,6 +50,11 @@ export function defineTrain(program: Command): void {
     .option("--max-steps <n>", "the same as --set max_steps=n", wholeNumber(1))
     .option("--seed <n>", "the same as --set seed=n", wholeNumber(0))
     .addOption(threadsOption())
+    .option(
+      "--dashboard [port]",
+      "show the run on a local page (default: port 8680, or any that is free)",
+      portNumber,
+    )
     .option("--json", "print every event as a line of JSON")
     .addHelpText(
       "after",
@@ -56,6 +63,7 @@ export function defineTrain(program: Command): void {
         "qkv train --source train.en --target train.de --out runs/mine",
         "qkv train --task text-classification --train reviews.csv --model models/bert --out runs/reviews",
         "qkv train --out runs/mine --resume",
+        "qkv train toy --out runs/toy --dashboard",
         "qkv train tatoeba-en-de --data data/tatoeba --out runs/tatoeba --set learning_rate=0.001",
       )}\nCtrl-C saves and leaves; once more leaves at once. Each key of a recipe: docs/recipes.md\n`,
     )
@@ -64,6 +72,7 @@ export function defineTrain(program: Command): void {
       const { source, target, validationSource, validationTarget, out, resume, data, set } = flags;
       const { task, train: records, validation, model, maxSteps, seed, threads, json } = flags;
       const files = given({ source, target, validationSource, validationTarget, data });
+      const dashboard = await openDashboard(out, flags.dashboard);
       const ofTask = given({ task, train: records, validation, model });
       const job = train({
         out,
@@ -73,6 +82,8 @@ export function defineTrain(program: Command): void {
       });
       const show = json ? new EventLines() : new TrainingView();
       job.on("event", (event) => show.event(event));
+      dashboard?.hold(job);
+      if (dashboard !== undefined) process.stderr.write(`The run at ${dashboard.address}\n`);
       const outcome = await stoppable(
         () => {
           show.stopping();
@@ -80,10 +91,16 @@ export function defineTrain(program: Command): void {
           job.stop().catch(() => {});
         },
         () => job.finished.finally(() => show.done()),
-      );
+      ).finally(() => dashboard?.close("The training has ended; this page shows how it stood."));
       show.outcome(outcome, out);
       if (outcome === "interrupted") process.exitCode = 130;
     });
+}
+
+async function openDashboard(folder: string, asked: TrainFlags["dashboard"]): Promise<Dashboard | undefined> {
+  if (asked === undefined) return undefined;
+  const server = await import("../../runs/node/dashboard-server.ts");
+  return await server.openDashboard({ folder, ...(asked !== true && { port: asked }) });
 }
 
 type Outcome = Awaited<TrainingJob["finished"]>;
@@ -118,6 +135,7 @@ class TrainingView implements View {
   #progress: Progress | undefined;
   #label: string | undefined;
   #perplexity: number | undefined;
+  #sampledAt: number | undefined;
 
   event(event: RunEvent): void {
     switch (event.type) {
@@ -145,7 +163,20 @@ class TrainingView implements View {
         this.#line(validationLine(event));
         break;
       case "sample":
-        this.#line(`  ${event.source}\n  = ${event.target}\n  → ${event.got}`);
+        // One of a validation's is enough here; the log and the report have all.
+        if (event.step !== this.#sampledAt) {
+          this.#line(`  ${event.source}\n  = ${event.target}\n  → ${event.got}`);
+        }
+        this.#sampledAt = event.step;
+        break;
+      case "paused":
+        this.#line(`Paused at step ${event.step}.`);
+        break;
+      case "resumed":
+        this.#line(`Goes on at step ${event.step}.`);
+        break;
+      case "stopping":
+        break;
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Rates } from "../../metrics/precision-recall.ts";
-import { displayWidth } from "../format.ts";
+import { displayWidth } from "../../util/format.ts";
 
 /** Precision, recall, F1 and support as the lines of a table, in the order of scikit-learn's report. */
 export function rateTable(rows: readonly (readonly [name: string, rates: Rates])[]): string[] {

@@ -2,8 +2,11 @@ import { join } from "node:path";
 import { divideParallelFiles } from "../../data/node/divide-files.ts";
 import { writeGeneratedCorpus } from "../../data/node/write-generated.ts";
 import type { Device } from "../../runtime/device.ts";
+import { RunJournal } from "../../training/node/run-journal.ts";
 import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
 import type { TranslationRecipe } from "../../training/translation-recipe.ts";
+import type { Brake } from "../../util/brake.ts";
+import { QkvError } from "../../util/errors.ts";
 import { prepareRunFolder } from "./run-folder.ts";
 import { kindOf } from "./shipped.ts";
 import { trainModel } from "./train-model.ts";
@@ -15,11 +18,44 @@ export interface TrainingContext {
   readonly device: Device;
   /** Asks it to save and leave. */
   readonly signal: AbortSignal;
+  /** Lets it stand still between two steps. */
+  readonly brake?: Brake;
   onEvent(event: RunEvent): void;
 }
 
-/** Makes the text that a plan needs, writes down how the run goes on, and trains. */
+/** Runs a planned training and keeps a journal of it. */
 export async function runTrainingPlan(plan: TrainingPlan, context: TrainingContext): Promise<RunOutcome> {
+  const { device } = context;
+  const journal = new RunJournal(plan.directory, plan.continues);
+  journal.add({
+    type: "session",
+    engine: device.description,
+    threads: device.threads,
+    process: process.pid,
+    continues: plan.continues,
+  });
+  const onEvent = (event: RunEvent) => {
+    journal.hear(event);
+    context.onEvent(event);
+  };
+  try {
+    const outcome = await trainByPlan(plan, { ...context, onEvent });
+    journal.add({ type: "end", outcome });
+    return outcome;
+  } catch (error) {
+    const isInterrupted = error instanceof QkvError && error.code === "interrupted";
+    const text = error instanceof Error ? error.message : String(error);
+    try {
+      journal.add(isInterrupted ? { type: "end", outcome: "interrupted" } : { type: "failure", text });
+    } catch {
+      // The first failure, of a full disk perhaps, is the one to tell.
+    }
+    throw error;
+  }
+}
+
+/** Makes the text that a plan needs, writes down how the run goes on, and trains. */
+async function trainByPlan(plan: TrainingPlan, context: TrainingContext): Promise<RunOutcome> {
   const { directory, dataFolder, continues } = plan;
   const run = { ...context, directory, dataFolder, resume: continues };
   if (plan.recipe.task === "translation") {

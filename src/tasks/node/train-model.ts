@@ -14,6 +14,7 @@ import {
 import { distillationObjective } from "../../training/objectives/distillation.ts";
 import { type ModelBatch, modelObjective } from "../../training/objectives/model-objective.ts";
 import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
+import type { Brake } from "../../util/brake.ts";
 import { QkvError } from "../../util/errors.ts";
 import { longestInput } from "../task.ts";
 import { Evaluator } from "../training/evaluator.ts";
@@ -51,6 +52,7 @@ export interface TrainModelOptions {
   readonly resume: boolean;
   readonly device: Device;
   readonly signal: AbortSignal;
+  readonly brake?: Brake;
   onEvent(event: RunEvent): void;
 }
 
@@ -105,6 +107,7 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
     },
     onEvent,
     signal: options.signal,
+    ...(options.brake !== undefined && { brake: options.brake }),
   };
   try {
     return await runTraining(parts, options.resume);

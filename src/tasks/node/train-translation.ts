@@ -20,6 +20,7 @@ import { type NextBatch, type RunParts, runTraining } from "../../training/node/
 import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
 import { translationObjective } from "../../training/translation-objective.ts";
 import type { TranslationRecipe } from "../../training/translation-recipe.ts";
+import type { Brake } from "../../util/brake.ts";
 import { QkvError } from "../../util/errors.ts";
 import { type TranslationModel, Translator } from "../translator.ts";
 import { fingerprintOf, readTranslationModel, writeTranslationModel } from "./translation-folder.ts";
@@ -33,6 +34,7 @@ export interface TrainTranslationOptions {
   readonly resume: boolean;
   readonly device: Device;
   readonly signal: AbortSignal;
+  readonly brake?: Brake;
   onEvent(event: RunEvent): void;
 }
 
@@ -98,6 +100,7 @@ export async function trainTranslation(options: TrainTranslationOptions): Promis
       writeTranslationModel(folder, model, parameters, recipe.training.save_dtype),
     onEvent,
     signal: options.signal,
+    ...(options.brake !== undefined && { brake: options.brake }),
   };
   return await runTraining(parts, options.resume);
 }
@@ -247,6 +250,9 @@ interface ValidationData {
   collate(corpus: ParallelCorpus, pairs: readonly number[]): Batch;
 }
 
+/** How many translations of a validation are shown. */
+const sampleCount = 5;
+
 /** Measures the loss of the validation corpus, and BLEU of its first sentences as greedy search translates them. */
 async function validator(options: TrainTranslationOptions, model: TranslationModel, data: ValidationData) {
   const { device, recipe } = options;
@@ -275,6 +281,17 @@ async function validator(options: TrainTranslationOptions, model: TranslationMod
     const translations = await translator.translate(data.sources, { numBeams: 1 }, parameters);
     const hypotheses = translations.map(({ text }) => text);
     const { score } = corpusBleu(hypotheses, [data.references], { lowercase });
-    return { loss, metrics: { perplexity, bleu: score } };
+    const samples = spread(data.sources.length, sampleCount).map((index) => ({
+      source: data.sources[index]!,
+      target: data.references[index]!,
+      got: hypotheses[index]!,
+    }));
+    return { loss, metrics: { perplexity, bleu: score }, samples };
   };
+}
+
+/** At most `count` of the numbers below `length`, as far from each other as may be. */
+function spread(length: number, count: number): number[] {
+  const few = Math.min(length, count);
+  return Array.from({ length: few }, (_, index) => Math.floor((index * length) / few));
 }

@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import type { Brake } from "../../util/brake.ts";
 import { QkvError } from "../../util/errors.ts";
 import {
   type ControlMessage,
@@ -14,6 +15,8 @@ export interface CallOptions<Name extends TaskName> {
   readonly onEvent?: (event: WorkerTasks[Name]["event"]) => void;
   /** Asks the task to stop; a training then saves and ends with "interrupted". */
   readonly signal?: AbortSignal;
+  /** Lets a training stand still, and go on when it is released. */
+  readonly brake?: Brake;
 }
 
 interface PendingCall {
@@ -60,7 +63,7 @@ export class EngineWorker {
   call<Name extends TaskName>(
     task: Name,
     input: WorkerTasks[Name]["input"],
-    { onEvent, signal }: CallOptions<Name> = {},
+    { onEvent, signal, brake }: CallOptions<Name> = {},
   ): Promise<WorkerTasks[Name]["output"]> {
     if (this.#end !== undefined) return Promise.reject(this.#end);
     const id = this.#calls++;
@@ -72,7 +75,13 @@ export class EngineWorker {
     this.#worker.postMessage({ id, task, input } as Request);
     if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort, { once: true });
-    return answer.finally(() => signal?.removeEventListener("abort", abort));
+    const pull = (isOn: boolean) => this.#tell({ kind: "brake", id, isOn });
+    if (brake?.isOn) pull(true);
+    const forget = brake?.onChange(pull);
+    return answer.finally(() => {
+      signal?.removeEventListener("abort", abort);
+      forget?.();
+    });
   }
 
   /** Ends the thread after the engine's present run. Calls that are under way fail with "interrupted". */

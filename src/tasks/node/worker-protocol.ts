@@ -75,9 +75,10 @@ export type Request = {
   };
 }[TaskName];
 
-/** On the control port: one call shall stop, or all is over. */
+/** On the control port: one call shall stop, stand still or go on, or all is over. */
 export type ControlMessage =
   | { readonly kind: "abort"; readonly id: number }
+  | { readonly kind: "brake"; readonly id: number; readonly isOn: boolean }
   | {
       readonly kind: "quit";
     };

@@ -6,6 +6,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "
 import type { Device } from "../../runtime/device.ts";
 import { openCpu } from "../../runtime/node/engine.ts";
 import type { TracedValue } from "../../tracing/trace.ts";
+import { Brake } from "../../util/brake.ts";
 import { QkvError } from "../../util/errors.ts";
 import type { Task } from "../task.ts";
 import type { TextTranslator } from "./open-task.ts";
@@ -21,6 +22,7 @@ import {
 
 interface Context<Name extends TaskName> {
   readonly signal: AbortSignal;
+  readonly brake: Brake;
   onEvent(event: WorkerTasks[Name]["event"]): void;
 }
 
@@ -33,7 +35,12 @@ type Handlers = {
 
 const { threads, control } = workerData as WorkerSettings;
 const requests = parentPort as MessagePort;
-const controllers = new Map<number, AbortController>();
+/** By what a call is held: stopped for good, or for a while. */
+interface Reins {
+  readonly controller: AbortController;
+  readonly brake: Brake;
+}
+const reins = new Map<number, Reins>();
 
 let device: Promise<Device> | undefined;
 const openDevice = () => {
@@ -44,9 +51,9 @@ let translator: TextTranslator | undefined;
 let pipelineTask: Task | undefined;
 
 const handlers: Handlers = {
-  train: async (plan, { signal, onEvent }) => {
+  train: async (plan, { signal, brake, onEvent }) => {
     const { runTrainingPlan } = await import("./run-training-plan.ts");
-    return await runTrainingPlan(plan, { device: await openDevice(), signal, onEvent });
+    return await runTrainingPlan(plan, { device: await openDevice(), signal, brake, onEvent });
   },
   evaluate: async (options, { signal, onEvent }) => {
     const { evaluateModel } = await import("./evaluate-model.ts");
@@ -96,7 +103,9 @@ function ownNumbers(values: readonly TracedValue[]): TracedValue[] {
 function obey(message: ControlMessage): void {
   // Here no run of the engine is under way. Ending the thread from outside in the midst of one kills the process.
   if (message.kind === "quit") process.exit(0);
-  controllerOf(message.id).abort();
+  const { controller, brake } = reinsOf(message.id);
+  if (message.kind === "abort") controller.abort();
+  else brake.set(message.isOn);
 }
 
 /** Obeys what has been said by now, without waiting for the event loop to come round. */
@@ -106,17 +115,19 @@ function listen(): void {
   }
 }
 
-function controllerOf(id: number): AbortController {
-  const controller = controllers.get(id) ?? new AbortController();
-  controllers.set(id, controller);
-  return controller;
+function reinsOf(id: number): Reins {
+  const known = reins.get(id) ?? { controller: new AbortController(), brake: new Brake() };
+  reins.set(id, known);
+  return known;
 }
 
 async function answer({ id, task, input }: Request): Promise<void> {
   const reply = (message: Reply) => requests.postMessage(message);
-  const { signal } = controllerOf(id);
+  const { controller, brake } = reinsOf(id);
+  const { signal } = controller;
   const context: Context<TaskName> = {
     signal,
+    brake,
     onEvent: (event) => {
       reply({ id, kind: "event", event });
       listen();
@@ -129,7 +140,7 @@ async function answer({ id, task, input }: Request): Promise<void> {
   } catch (error) {
     reply({ id, kind: "failure", error: carryError(error) });
   } finally {
-    controllers.delete(id);
+    reins.delete(id);
   }
 }
 

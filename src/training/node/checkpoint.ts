@@ -67,10 +67,15 @@ export async function saveCheckpoint(
   return final;
 }
 
-/** The steps of the checkpoints in a run's folder, the latest last. */
+/** The steps of the checkpoints in a run's folder, the latest last; what a killed run left there is cleared. */
 export async function listCheckpoints(directory: string): Promise<number[]> {
+  await removeLeftovers(join(directory, "checkpoints"));
+  return await listCheckpointSteps(directory);
+}
+
+/** The same for somebody who only looks. */
+export async function listCheckpointSteps(directory: string): Promise<number[]> {
   const folder = join(directory, "checkpoints");
-  await removeLeftovers(folder);
   const names = await readdir(folder).catch(() => [] as string[]);
   return names
     .map((name) => /^step-(\d+)$/.exec(name)?.[1])

@@ -1,9 +1,10 @@
 import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "../../util/node/atomic-file.ts";
-import type { StepRecord, ValidationRecord } from "../run-events.ts";
+import type { LogRecord } from "../run-events.ts";
 
-export type LogRecord = StepRecord | ValidationRecord;
+/** The file in a run's folder. */
+export const logName = "log.jsonl";
 
 /** `log.jsonl` of a run: one record a line. */
 export class RunLog {
@@ -16,7 +17,7 @@ export class RunLog {
 
   /** Opens the log and cuts off what was written after the step that training goes on from. */
   static async open(directory: string, step: number): Promise<RunLog> {
-    const log = new RunLog(join(directory, "log.jsonl"));
+    const log = new RunLog(join(directory, logName));
     const text = await readFile(log.#path, "utf8").catch(() => "");
     for (const line of text.split("\n")) {
       const record = parseRecord(line);

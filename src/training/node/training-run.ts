@@ -2,13 +2,14 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { BatchPosition } from "../../data/batches.ts";
 import type { Device, DeviceArray } from "../../runtime/device.ts";
+import type { Brake } from "../../util/brake.ts";
 import { didYouMean, QkvError } from "../../util/errors.ts";
 import { writeFileAtomically } from "../../util/node/atomic-file.ts";
 import { drawCurves, seriesOfLog } from "../curves.ts";
 import { Learner, type Objective } from "../learner.ts";
 import { learnerOptionsOf, scheduleOf } from "../optimization-choices.ts";
 import type { Recipe } from "../recipe.ts";
-import type { Measured, RunEvent, RunOutcome, ValidationRecord } from "../run-events.ts";
+import type { Measured, RunEvent, RunOutcome, Validated, ValidationRecord } from "../run-events.ts";
 import { learningRateAt } from "../schedules.ts";
 import {
   averageParameters,
@@ -19,7 +20,7 @@ import {
   saveCheckpoint,
   type TrainingState,
 } from "./checkpoint.ts";
-import { type LogRecord, RunLog } from "./run-log.ts";
+import { RunLog } from "./run-log.ts";
 
 /** A batch and where to go on after it. */
 export interface NextBatch<Batch> {
@@ -40,7 +41,7 @@ export interface RunParts<Tree, Batch> {
   /** Batches without end from a position on: a pure function of the position. */
   batchesFrom(position: BatchPosition): Iterator<NextBatch<Batch>>;
   /** Measures parameters on the validation data; nothing where there is none. */
-  validate(parameters: ReadonlyMap<string, DeviceArray>): Promise<Measured | undefined>;
+  validate(parameters: ReadonlyMap<string, DeviceArray>): Promise<Validated | undefined>;
   /** Writes parameters as a model folder. */
   writeModel(folder: string, parameters: ReadonlyMap<string, DeviceArray>): Promise<void>;
   /** First values of parameters that do not begin at random. */
@@ -48,6 +49,8 @@ export interface RunParts<Tree, Batch> {
   onEvent(event: RunEvent): void;
   /** Asks the run to save and leave. */
   readonly signal: AbortSignal;
+  /** Lets the run stand still between two steps. */
+  readonly brake?: Brake;
 }
 
 /** Runs a training from its beginning or its last checkpoint to its end. */
@@ -116,6 +119,7 @@ class TrainingRun<Tree, Batch> {
     const batches = this.#parts.batchesFrom(this.#state.position);
     const window = new Window();
     while (this.#state.step < training.max_steps && !this.#outOfPatience()) {
+      await this.#standStill(window);
       if (signal.aborted) {
         await this.#save();
         onEvent({
@@ -132,6 +136,16 @@ class TrainingRun<Tree, Batch> {
     }
     await this.#finish();
     return this.#state.step < training.max_steps ? "stopped early" : "finished";
+  }
+
+  /** Waits while the brake is on; that time is not the training's. */
+  async #standStill(window: Window): Promise<void> {
+    const { brake, signal, onEvent } = this.#parts;
+    if (brake === undefined || !brake.isOn || signal.aborted) return;
+    onEvent({ type: "paused", step: this.#state.step });
+    await brake.released(signal);
+    if (!signal.aborted) onEvent({ type: "resumed", step: this.#state.step });
+    window.restart();
   }
 
   async #oneStep(batches: Iterator<NextBatch<Batch>>, window: Window): Promise<void> {
@@ -185,6 +199,7 @@ class TrainingRun<Tree, Batch> {
       const record = validationRecord(this.#state, measured, best);
       await this.#log.add(record);
       onEvent(record);
+      await this.#tellSamples(measured.samples ?? []);
       this.#state = {
         ...this.#state,
         best: best ? { step: this.#state.step, value: value! } : this.#state.best,
@@ -193,6 +208,14 @@ class TrainingRun<Tree, Batch> {
     }
     await this.#save();
     await this.#drawCurves();
+  }
+
+  async #tellSamples(samples: NonNullable<Validated["samples"]>): Promise<void> {
+    for (const sample of samples) {
+      const record = { type: "sample", step: this.#state.step, ...sample } as const;
+      await this.#log.add(record);
+      this.#parts.onEvent(record);
+    }
   }
 
   async #save(): Promise<void> {
@@ -255,7 +278,7 @@ class TrainingRun<Tree, Batch> {
   }
 
   async #drawCurves(): Promise<void> {
-    const svg = drawCurves(seriesOfLog(this.#log.records.map(curvePoint)), {
+    const svg = drawCurves(seriesOfLog(this.#log.records), {
       title: this.#parts.recipe.name,
     });
     await writeFileAtomically(join(this.#parts.directory, "curves.svg"), svg);
@@ -264,13 +287,6 @@ class TrainingRun<Tree, Batch> {
   async dispose(): Promise<void> {
     await this.#learner.dispose();
   }
-}
-
-/** A record of the log under the names that the curves are drawn by. */
-function curvePoint(record: LogRecord): Record<string, unknown> {
-  if (record.type === "step") return { ...record };
-  const { loss, metrics, ...rest } = record;
-  return { ...rest, ...metrics, validationLoss: loss };
 }
 
 /** Loss and speed between two records. */
@@ -364,6 +380,10 @@ function isBetter({ training }: Recipe, value: number, than: number): boolean {
   return lessIsBetter.includes(training.metric_for_best_model) ? value < than : value > than;
 }
 
-function validationRecord(state: TrainingState, measured: Measured, best: boolean): ValidationRecord {
+function validationRecord(
+  state: TrainingState,
+  { samples, ...measured }: Validated,
+  best: boolean,
+): ValidationRecord {
   return { type: "validation", step: state.step, ...measured, best, seconds: milliseconds(state.seconds) };
 }

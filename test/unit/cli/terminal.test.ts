@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Course } from "../../../src/cli/course.ts";
-import { cutToWidth, displayWidth, formatValue, formatWhole } from "../../../src/cli/format.ts";
 import {
   createProgress,
   formatCount,
@@ -8,6 +7,7 @@ import {
   type ProgressFields,
   sparkline,
 } from "../../../src/cli/terminal.ts";
+import { cutToWidth, displayWidth, formatValue, formatWhole } from "../../../src/util/format.ts";
 
 /** A stream that keeps what is written. */
 class FakeStream {

@@ -1,5 +1,5 @@
 /** The worker as it is built: tests run it from dist. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -69,6 +69,79 @@ describe("train", () => {
     expect(await job.stop()).toBe("interrupted");
     clearInterval(timer);
     expect(turns).toBeGreaterThan(20);
+  });
+
+  test("a paused training stands still, goes on, and ends with the same bytes", async () => {
+    const model = (name: string) => readFileSync(join(folder, name, "model.safetensors"));
+    const job = train(options("paused"));
+    const heard: RunEvent[] = [];
+    job.on("event", (event) => heard.push(event));
+    await job.pause();
+    expect(job.isPaused).toBe(true);
+    expect(heard.at(-1)).toEqual({ type: "paused", step: 0 });
+    const told = heard.length;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(heard).toHaveLength(told);
+    job.resume();
+    await new Promise<void>((resolve) => {
+      job.on("event", (event) => event.type === "step" && event.step >= 4 && resolve());
+    });
+    await job.pause();
+    job.resume();
+    expect(await job.finished).toBe("finished");
+    expect(heard).toContainEqual({ type: "resumed", step: 0 });
+    expect(await Promise.race([job.pause(), job.stop()])).toBeUndefined();
+    expect(heard.map(({ type }) => type)).not.toContain("stopping");
+    expect(model("paused").equals(model("run"))).toBe(true);
+    const steps = readFileSync(join(folder, "paused", "log.jsonl"), "utf8").match(/"type":"step"/g);
+    expect(steps).toHaveLength(10);
+  });
+
+  test("a paused training can be stopped; time that it stood still is not the training's", async () => {
+    const job = train({ ...options("held"), maxSteps: 100_000 });
+    const heard: RunEvent[] = [];
+    job.on("event", (event) => heard.push(event));
+    await new Promise<void>((resolve) => {
+      job.on("event", (event) => event.type === "step" && event.step >= 2 && resolve());
+    });
+    await job.pause();
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    const before = heard.filter((event) => event.type === "step").at(-1)!;
+    job.resume();
+    await new Promise<void>((resolve) => {
+      job.on("event", (event) => event.type === "step" && resolve());
+    });
+    const after = heard.filter((event) => event.type === "step").find(({ step }) => step > before.step)!;
+    expect(after.seconds - before.seconds).toBeLessThan(2.9);
+    await job.pause();
+    expect(await job.stop()).toBe("interrupted");
+    expect(heard).toContainEqual({ type: "stopping" });
+    const journal = readFileSync(join(folder, "held", "events.jsonl"), "utf8")
+      .trim()
+      .split("\n");
+    const types = journal.map((line) => (JSON.parse(line) as { type: string }).type);
+    expect(types[0]).toBe("session");
+    expect(types.filter((type) => type === "paused" || type === "resumed")).toEqual([
+      "paused",
+      "resumed",
+      "paused",
+    ]);
+    expect(JSON.parse(journal.at(-1)!)).toMatchObject({ type: "end", outcome: "interrupted" });
+  });
+
+  test("shows the same texts at each validation, and keeps them in the log", async () => {
+    const records = readFileSync(join(folder, "run", "log.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as RunEvent);
+    const samples = records.filter((record) => record.type === "sample");
+    expect(samples.map(({ step }) => step)).toEqual([10, 10, 10, 10]);
+    expect(new Set(samples.map(({ source }) => source)).size).toBe(4);
+    for (const { source, target, got } of samples) {
+      expect(source).not.toBe("");
+      expect(target).not.toBe("");
+      expect(typeof got).toBe("string");
+    }
   });
 
   test("failures reject, and end a loop over the events", async () => {

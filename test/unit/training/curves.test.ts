@@ -172,7 +172,7 @@ describe("drawCurves", () => {
 
 describe("axes", () => {
   const isLogarithmic = (range: "tight" | "zero" | "log", values: number[]) => {
-    const { scale } = verticalScale(range, values, 100, 0, 5);
+    const { scale } = verticalScale({ range, axis: "auto" }, values, 100, 0, 5);
     const [from, to] = scale.domain() as [number, number];
     return from > 0 && Math.abs(scale(Math.sqrt(from * to)) - 50) < 1e-9;
   };
@@ -193,7 +193,7 @@ describe("axes", () => {
     ["tight", [3, 3], [1.5, 2, 2.5, 3, 3.5, 4, 4.5]],
     ["zero", [0, 0], [-1, -0.5, 0, 0.5, 1]],
   ] as const)("%s: %j has ticks %j", (range, values, expected) => {
-    expect(verticalScale(range, values, 100, 0, 5).ticks).toEqual(expected);
+    expect(verticalScale({ range, axis: "auto" }, values, 100, 0, 5).ticks).toEqual(expected);
   });
 
   test("their numbers are short and in one unit", () => {
