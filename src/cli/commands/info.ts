@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { formatCount, formatCount } from "../../util/format.ts";
+import { formatCount } from "../../util/format.ts";
 import { examples } from "../arguments.ts";
 import { type HubFlags, modelFolder, offlineOption } from "../models.ts";
 import { print } from "../text-files.ts";
