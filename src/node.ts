@@ -69,6 +69,11 @@ export interface OpenOptions extends EngineOptions, HubOptions {}
 
 const openOptionNames: readonly string[] = ["threads", ...hubOptionNames];
 
+export interface TranslatorOptions extends OpenOptions {
+  /** The folder of an adapter that the model gets, as PEFT writes it. */
+  readonly adapter?: string;
+}
+
 /** A translation model that is ready for use, in a thread of its own. */
 export interface LoadedTranslator {
   /**
@@ -86,13 +91,16 @@ export interface LoadedTranslator {
  * English-German one
  * @throws QkvError "file", "config" or "weights" where the folder is no such model
  */
-export async function loadTranslator(model?: string, options: OpenOptions = {}): Promise<LoadedTranslator> {
-  refuseUnknown("loadTranslator", options, openOptionNames);
+export async function loadTranslator(
+  model?: string,
+  { adapter, ...options }: TranslatorOptions = {},
+): Promise<LoadedTranslator> {
+  refuseUnknown("loadTranslator", options, [...openOptionNames, "adapter"]);
   const { hub, others } = splitHubOptions(options);
   const folder = await findModel(model, hub);
   const worker = new EngineWorker(others);
   try {
-    await worker.call("openTranslator", { folder });
+    await worker.call("openTranslator", { folder, ...(adapter !== undefined && { adapter }) });
   } catch (error) {
     await worker.dispose();
     throw error;

@@ -15,6 +15,7 @@ import { defineFillMask } from "./commands/fill-mask.ts";
 import { defineGenerate } from "./commands/generate.ts";
 import { defineHub } from "./commands/hub.ts";
 import { defineInfo } from "./commands/info.ts";
+import { defineMerge } from "./commands/merge.ts";
 import { defineRecipes } from "./commands/recipes.ts";
 import { defineReport } from "./commands/report.ts";
 import { defineScore } from "./commands/score.ts";
@@ -63,6 +64,7 @@ export function createProgram(): Command {
     defineTokenizer,
     defineTrace,
     defineGenerate,
+    defineMerge,
     defineInfo,
     defineRecipes,
     defineData,

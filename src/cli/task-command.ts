@@ -8,6 +8,7 @@ import { inputChunks, print } from "./text-files.ts";
 
 export interface TaskFlags extends HubFlags {
   model: string;
+  adapter?: string;
   input?: string;
   threads?: number;
   json?: boolean;
@@ -18,6 +19,7 @@ export function addTaskOptions(command: Command, text: string): Command {
   return command
     .requiredOption("--model <folder>", "a model folder, as Hugging Face writes it, or a name on the hub")
     .addOption(offlineOption())
+    .option("--adapter <folder>", "an adapter that the model gets, as PEFT writes it (LoRA)")
     .option("--input <file>", text)
     .addOption(threadsOption())
     .option("--json", "print JSON, one object a line");
@@ -28,14 +30,14 @@ export type Until = <Value>(value: Promise<Value>) => Promise<Value>;
 /** Opens a pipeline for some work, and ends its thread afterwards, also at Ctrl-C. */
 export async function withPipeline<Name extends PipelineTask>(
   task: Name,
-  { model, threads, ...flags }: TaskFlags,
+  { model, adapter, threads, ...flags }: TaskFlags,
   onTruncated: (truncation: Truncation) => void,
   work: (pipe: PipelineOf<Name>, until: Until) => Promise<void>,
 ): Promise<void> {
   const { pipeline } = await import("../node.ts");
   const folder = await modelFolder(model, flags);
   await interruptible(async (until) => {
-    const pipe = await until(pipeline(task, folder, { ...given({ threads }), onTruncated }));
+    const pipe = await until(pipeline(task, folder, { ...given({ threads, adapter }), onTruncated }));
     try {
       await work(pipe, until);
     } finally {

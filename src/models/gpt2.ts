@@ -14,7 +14,15 @@ import { type Dim, dim } from "../graph/dims.ts";
 import { named, scope } from "../graph/scope.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { attend, attendWithCache, causalMask, type KeysAndValues } from "../nn/attention.ts";
-import { dropout, embedding, type LayerNorm, layerNorm, layerNormParameters } from "../nn/layers.ts";
+import {
+  dropout,
+  embedding,
+  type LayerNorm,
+  type Linear,
+  layerNorm,
+  layerNormParameters,
+  linear,
+} from "../nn/layers.ts";
 import { normal, type ParameterSpec, parameterSpec, zeros } from "../nn/parameters.ts";
 import { positionsOf } from "../nn/positions.ts";
 import type { Generation } from "./generative.ts";
@@ -45,10 +53,7 @@ export interface Gpt2Layer<Parameter> {
 }
 
 /** y = x · W + b; the weight is kept as [inputs, outputs], as in GPT-2's checkpoints. */
-export interface Projection<Parameter> {
-  readonly weight: Parameter;
-  readonly bias: Parameter;
-}
+export type Projection<Parameter> = Linear<Parameter>;
 
 /** What the parameters of a GPT-2 are, before they have values. Source: Radford et al., 2019, 2.3. */
 export function gpt2Parameters(config: Gpt2Config): Gpt2<ParameterSpec> {
@@ -84,7 +89,7 @@ export function gpt2Parameters(config: Gpt2Config): Gpt2<ParameterSpec> {
 
 /** @param x - [..., inputs] @returns [..., outputs] */
 function project(parameters: Projection<Tensor>, x: Tensor): Tensor {
-  return add(contract(x, parameters.weight, parameters.weight.dims[0]!.name), parameters.bias);
+  return linear(parameters, x, parameters.weight.dims[0]!.name);
 }
 
 /** GPT-2's forward pass, written down for one configuration; dropout acts where the mode is "training". */

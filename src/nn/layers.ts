@@ -13,6 +13,7 @@ import {
 import { type Dim, dim } from "../graph/dims.ts";
 import { currentScope, joinAddress, named, scope } from "../graph/scope.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import { type LowRankAdapter, lowRankChange } from "./lora.ts";
 import {
   type Initializer,
   normal,
@@ -27,6 +28,7 @@ import {
 export interface Linear<Parameter> {
   readonly weight: Parameter;
   readonly bias: Parameter;
+  readonly adapter?: LowRankAdapter<Parameter>;
 }
 
 export function linearParameters(
@@ -41,12 +43,22 @@ export function linearParameters(
 export interface Projection<Parameter> {
   readonly weight: Parameter;
   readonly bias?: Parameter;
+  readonly adapter?: LowRankAdapter<Parameter>;
 }
 
-/** @param x - [..., inputs] @returns [..., outputs] */
-export function linear(parameters: Projection<Tensor>, x: Tensor): Tensor {
-  const product = contract(x, parameters.weight, parameters.weight.dims[1]!.name);
-  return parameters.bias === undefined ? product : add(product, parameters.bias);
+/**
+ * @param x - [..., inputs]
+ * @param inputs - the name of the weight's axis that is summed over. Default: its second.
+ * @returns [..., outputs]
+ */
+export function linear(
+  { weight, bias, adapter }: Projection<Tensor>,
+  x: Tensor,
+  inputs = weight.dims[1]!.name,
+): Tensor {
+  const product = contract(x, weight, inputs);
+  const own = bias === undefined ? product : add(product, bias);
+  return adapter === undefined ? own : add(own, lowRankChange(adapter, x));
 }
 
 /** gain · (x - mean) / sqrt(variance + epsilon) + bias over the last axis. Source: Ba, Kiros and Hinton, 2016. */

@@ -1,5 +1,6 @@
 /** What a recipe says about optimization: the keys, the rules between them, and what they come to. */
 import { z } from "zod";
+import { loraSchema } from "../models/lora-config.ts";
 import type { LearnerOptions, Objective } from "./learner.ts";
 import { optimizerNames, optimizers } from "./optimizers/table.ts";
 import { parameterGroups, weightDecayTargets } from "./parameter-groups.ts";
@@ -47,6 +48,8 @@ export const optimizationChoices = {
   layerwise_lr_decay: z.number().positive().max(1).default(1),
   /** Addresses of parameters that stay as they are; * stands for anything. */
   freeze: z.array(z.string()).default([]),
+  /** Adapters that are learned in place of the model's weights, by the names of PEFT's LoraConfig; null = none. */
+  peft: loraSchema.nullable().default(null),
   /** The model is the moving average of the parameters, with this decay; null = the parameters themselves. */
   ema_decay: rate.nullable().default(null),
   /** Gradients longer than this are scaled down to it; 0 = never. */

@@ -47,6 +47,17 @@ export interface BoundTensor extends TensorName {
   readonly shape: readonly number[];
 }
 
+/** What a file of weights must hold, for messages. */
+export interface CheckpointRule {
+  readonly holds: string;
+  readonly wayOut: string;
+}
+
+const modelRule: CheckpointRule = {
+  holds: "the weights of the model that config.json describes",
+  wayOut: "fetch config.json and weights from one place, or name another architecture",
+};
+
 type Shapes = ReadonlyMap<string, readonly number[]>;
 
 /**
@@ -54,6 +65,7 @@ type Shapes = ReadonlyMap<string, readonly number[]>;
  * @param wanted - the shapes of the parameters, by address
  * @param stored - the tensors of the checkpoint, by name
  * @param where - the file, for the error
+ * @param rule - what the file must hold, and the way out where it does not
  * @throws QkvError "weights" with everything that does not fit
  */
 export function bindCheckpoint(
@@ -61,14 +73,11 @@ export function bindCheckpoint(
   stored: ReadonlyMap<string, { readonly shape: readonly number[] }>,
   names: CheckpointNames,
   where: string,
+  rule: CheckpointRule = modelRule,
 ): Map<string, BoundTensor> {
   const { bound, missing, leftOver, different, twice } = matchTensors(wanted, stored, names);
-  refuseProblems(where, {
-    missing: [...missing.values()],
-    leftOver,
-    different: [...different.values()],
-    twice,
-  });
+  const problems = { missing: [...missing.values()], leftOver, different: [...different.values()], twice };
+  refuseProblems(where, problems, rule);
   return bound;
 }
 
@@ -111,7 +120,7 @@ function matchTensors(
   stored: ReadonlyMap<string, { readonly shape: readonly number[] }>,
   names: CheckpointNames,
 ) {
-  const { places, isNeeded } = placesOf(wanted, names);
+  const { places, isNeeded } = placesOf(wanted.keys(), names);
   const ignorable = [
     ...(names.ignored ?? []),
     ...Object.entries(names.tensors)
@@ -163,6 +172,7 @@ function refuseProblems(
     readonly different: readonly string[];
     readonly twice: readonly string[];
   },
+  rule: CheckpointRule = modelRule,
 ): void {
   const titles = {
     missing: "missing",
@@ -177,8 +187,7 @@ function refuseProblems(
   if (problems.length === 0) return;
   throw new QkvError(
     "weights",
-    `${where}: must hold the weights of the model that config.json describes; got ${problems.join("; ")}; ` +
-      "fetch config.json and weights from one place, or name another architecture",
+    `${where}: must hold ${rule.holds}; got ${problems.join("; ")}; ${rule.wayOut}`,
   );
 }
 
@@ -188,9 +197,8 @@ export function nameTensors(
   names: CheckpointNames,
   options: { readonly withBase: boolean },
 ): Map<string, { shape: readonly number[]; data: Float32Array }> {
-  const shapes = new Map([...values].map(([address, { shape }]) => [address, shape]));
   const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
-  for (const [address, place] of placesOf(shapes, names).places) {
+  for (const [address, place] of placesOf(values.keys(), names).places) {
     const { shape, data } = values.get(address)!;
     const name =
       !options.withBase && place.name.startsWith(names.base)
@@ -223,8 +231,16 @@ export function valuesOf(bound: BoundTensor, data: Float32Array): Float32Array {
   return bound.transposed ? transposed(own, shape[1]!, shape[0]!) : own;
 }
 
+/** Where each of these parameters lies in a checkpoint, by its address. */
+export function checkpointPlaces(
+  addresses: Iterable<string>,
+  names: CheckpointNames,
+): ReadonlyMap<string, TensorName> {
+  return placesOf(addresses, names).places;
+}
+
 /** The place of each parameter, and whether a row of the table belongs to any. */
-function placesOf(wanted: Shapes, names: CheckpointNames) {
+function placesOf(addresses: Iterable<string>, names: CheckpointNames) {
   const rows = Object.entries(names.tensors).map(([pattern, place]) => ({
     pattern,
     expression: patternToRegExp(pattern),
@@ -232,7 +248,7 @@ function placesOf(wanted: Shapes, names: CheckpointNames) {
   }));
   const places = new Map<string, TensorName>();
   const used = new Set<string>();
-  for (const address of wanted.keys()) {
+  for (const address of addresses) {
     for (const { pattern, expression, place } of rows) {
       const match = expression.exec(address);
       if (match === null) continue;

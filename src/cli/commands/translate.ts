@@ -41,6 +41,7 @@ export function decodingOptions(flags: DecodingFlags): Partial<DecodingOptions> 
 
 interface TranslateFlags extends DecodingFlags, HubFlags {
   model?: string;
+  adapter?: string;
   input?: string;
   output?: string;
   threads?: number;
@@ -57,6 +58,7 @@ export function defineTranslate(program: Command): void {
       "a model folder, a name on the hub, or the name of a shipped model (default: tatoeba-en-de, English to German)",
     )
     .addOption(offlineOption())
+    .option("--adapter <folder>", "an adapter that the model gets, as PEFT writes it (LoRA)")
     .option("--input <file>", "a text file, one sentence a line")
     .option("--output <file>", "write the translations here, as a whole or not at all");
   addDecodingOptions(command)
@@ -84,7 +86,10 @@ export function defineTranslate(program: Command): void {
       const { loadTranslator } = await import("../../node.ts");
       const folder = await modelFolder(flags.model, flags);
       await interruptible(async (until) => {
-        const translator = await loadTranslator(folder, given({ threads: flags.threads }));
+        const translator = await loadTranslator(
+          folder,
+          given({ threads: flags.threads, adapter: flags.adapter }),
+        );
         try {
           const printed = translated(chunks, translator, flags, until);
           if (flags.output !== undefined) await writeFile(flags.output, printed);

@@ -1,7 +1,8 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createModel } from "../../models/families.ts";
 import type { Model, ModelOptions } from "../../models/family.ts";
+import type { Adaptation } from "../../models/lora.ts";
 import { listParameters, shapeOf } from "../../nn/parameters.ts";
 import type { CompileOptions, Device, DeviceArray } from "../../runtime/device.ts";
 import {
@@ -12,15 +13,18 @@ import {
 import { QkvError } from "../../util/errors.ts";
 import { float32ToFloat16 } from "../../util/half.ts";
 import { writeFileAtomically } from "../../util/node/atomic-file.ts";
-import { errorCode, fileError } from "../../util/node/file-error.ts";
 import { bindCheckpoint, nameTensors } from "../../weights/checkpoint-names.ts";
 import { loadBoundValues } from "../../weights/node/bound-values.ts";
 import { openCheckpoint } from "../../weights/node/checkpoint.ts";
 import { writeSafetensors } from "../../weights/node/safetensors-file.ts";
 import type { StoredTensor } from "../../weights/stored-tensor.ts";
+import { openAdapterFolder } from "./adapter-folder.ts";
+import { type JsonObject, readIfThere, readJsonObject } from "./json-file.ts";
 
-/** The contents of a JSON object as files spell it. */
-export type JsonObject = Readonly<Record<string, unknown>>;
+export { type JsonObject, readIfThere, readJsonObject } from "./json-file.ts";
+
+/** Arrays by address, of which only shapes and values are asked for. */
+export type ReadableArrays = ReadonlyMap<string, Pick<DeviceArray, "shape" | "read">>;
 
 /** A model as a Hugging Face folder holds it. */
 export interface ModelFolder {
@@ -28,6 +32,8 @@ export interface ModelFolder {
   readonly model: Model;
   /** The contents of config.json. */
   readonly config: JsonObject;
+  /** What is known of the adapter, where one was named; `model` then has it. */
+  readonly adaptation?: Adaptation;
   /** The values of the parameters that become part of a program, for `device.compile`. */
   readonly weights: CompileOptions;
   /** Those that are given to a program at each run: where a device was named, all that were read into memory. */
@@ -46,6 +52,8 @@ export interface ModelFolderOptions extends ModelOptions {
    * all programs. Without it each program gets a copy of its own.
    */
   readonly device?: Device;
+  /** The folder of an adapter, as PEFT writes it, that the model gets. Default: none. */
+  readonly adapter?: string;
   /** Whether float32 weights stay in their files and are mapped. Default: true. */
   readonly mapped?: boolean;
   /** Whether the tokenizers are read. Default: true. */
@@ -61,22 +69,28 @@ export async function openModelFolder(
   folder: string,
   options: ModelFolderOptions = {},
 ): Promise<ModelFolder> {
-  const { model, config } = await readModel(folder, options);
+  const { model: base, config } = await readBaseModel(folder, options);
+  const adapter = options.adapter === undefined ? undefined : await openAdapterFolder(options.adapter, base);
+  const { model, learned } = adapter?.adaptation ?? { model: base, learned: undefined };
   const { path, tensors } = await openCheckpoint(folder);
   const wanted = new Map(
-    [...listParameters(model.parameters)].map(([address, spec]) => [address, shapeOf(spec)]),
+    [...listParameters(base.parameters)]
+      .filter(([address]) => !learned?.has(address))
+      .map(([address, spec]) => [address, shapeOf(spec)]),
   );
-  const bound = bindCheckpoint(wanted, tensors, model.names, path);
+  const bound = bindCheckpoint(wanted, tensors, base.names, path);
   const { mapped = true, withTokenizers = true } = options;
   const parameters = new Map<string, DeviceArray>();
   const inMemory = new Map<string, { readonly data: Float32Array }>();
   const { device } = options;
-  const loaded = await loadBoundValues(bound, tensors, mapped, async (address, shape, data) => {
+  const keep = async (address: string, shape: readonly number[], data: Float32Array) => {
     const array = device?.allocate("float32", shape);
     if (array === undefined) inMemory.set(address, { data });
     else parameters.set(address, array);
     await array?.write(data);
-  });
+  };
+  const loaded = await loadBoundValues(bound, tensors, mapped, keep);
+  const ofAdapter = adapter && (await loadBoundValues(adapter.bound, adapter.tensors, false, keep));
   const tokenizers = withTokenizers ? await readTokenizers(folder, model.modelType) : undefined;
   return {
     folder,
@@ -87,10 +101,18 @@ export async function openModelFolder(
       ...(loaded.folder !== undefined && { folder: loaded.folder }),
     },
     parameters,
-    bytesInMemory: loaded.bytesInMemory,
+    bytesInMemory: loaded.bytesInMemory + (ofAdapter?.bytesInMemory ?? 0),
+    ...(adapter !== undefined && { adaptation: adapter.adaptation }),
     ...(tokenizers !== undefined && { tokenizers }),
     generationConfig: (await readJsonObject(join(folder, "generation_config.json"))) ?? {},
   };
+}
+
+/** The model of a folder; an adapter may bring the configuration, in which the labels may be others. */
+async function readBaseModel(folder: string, options: ModelFolderOptions) {
+  const { adapter } = options;
+  const own = adapter === undefined ? undefined : await readIfThere(join(adapter, "config.json"));
+  return await readModel(own === undefined ? folder : adapter!, options);
 }
 
 /** The model of a folder and the contents of its config.json. */
@@ -137,7 +159,7 @@ export async function readTokenizers(
 export async function writeModelFolder(
   folder: string,
   { model, config }: { readonly model: Model; readonly config: JsonObject },
-  parameters: ReadonlyMap<string, DeviceArray>,
+  parameters: ReadableArrays,
   dtype: "float32" | "float16" = "float32",
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
@@ -156,29 +178,4 @@ export async function writeModelFolder(
   const written = { ...rest, architectures: [model.architecture], model_type: model.modelType, dtype };
   await writeFileAtomically(join(folder, "config.json"), `${JSON.stringify(written, null, 2)}\n`);
   await writeSafetensors(join(folder, "model.safetensors"), tensors);
-}
-
-/** A JSON object from a file, or nothing where there is no such file. */
-export async function readJsonObject(path: string): Promise<JsonObject | undefined> {
-  const bytes = await readIfThere(path);
-  if (bytes === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new QkvError("file", `${path}: must be JSON; got ${reason}; fetch the file again`, { cause });
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new QkvError("file", `${path}: must be a JSON object; fetch the file again`);
-  }
-  return value as JsonObject;
-}
-
-/** The bytes of a file, or nothing where there is none. */
-export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
-  return await readFile(path).catch((cause: unknown) => {
-    if (errorCode(cause) === "ENOENT") return undefined;
-    throw fileError(path, "cannot read", cause);
-  });
 }

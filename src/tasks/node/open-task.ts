@@ -11,13 +11,23 @@ import { openModelFolder } from "./model-folder.ts";
 import { readJsonFile } from "./shipped.ts";
 import { openTranslator } from "./translation-folder.ts";
 
-/** Opens a model folder for a task. @throws QkvError for an unknown task, or a model that is none for it */
-export async function openTask(device: Device, name: string, folder: string): Promise<Task> {
+/**
+ * Opens a model folder for a task.
+ * @param adapter - the folder of an adapter that the model gets
+ * @throws QkvError for an unknown task, or a model that is none for it
+ */
+export async function openTask(
+  device: Device,
+  name: string,
+  folder: string,
+  adapter?: string,
+): Promise<Task> {
   const task = findTask(name);
   if (name.startsWith("translation") && (await modelTypeOf(folder)) === "transformer") {
+    if (adapter !== undefined) throw noAdapters(folder);
     return translationTask(await openTranslator(folder, device));
   }
-  return await task.open(device, await openTaskModel(device, folder, task.head), name);
+  return await task.open(device, await openTaskModel(device, folder, task.head, adapter), name);
 }
 
 async function modelTypeOf(folder: string): Promise<unknown> {
@@ -39,8 +49,21 @@ function translationTask(translator: Translator): Task {
   };
 }
 
-async function openTaskModel(device: Device, folder: string, head: Head): Promise<TaskModel> {
-  const { tokenizers, ...opened } = await openModelFolder(folder, { device, head, withoutPooler: true });
+/** Our own kind of translator is written down apart from the families, whose models may have adapters. */
+function noAdapters(folder: string): QkvError {
+  return new QkvError("option", `${folder}: a model of type transformer takes no adapter; leave it out`);
+}
+
+async function openTaskModel(
+  device: Device,
+  folder: string,
+  head: Head,
+  adapter: string | undefined,
+): Promise<TaskModel> {
+  const { tokenizers, ...opened } = await openModelFolder(folder, {
+    ...{ device, head, withoutPooler: true },
+    ...(adapter !== undefined && { adapter }),
+  });
   if (tokenizers === undefined) {
     throw new QkvError(
       "file",
@@ -61,17 +84,22 @@ export interface TextTranslator {
 }
 
 /** Opens a model folder that translates. An empty text stays empty, whatever the model. */
-export async function openAnyTranslator(device: Device, folder: string): Promise<TextTranslator> {
+export async function openAnyTranslator(
+  device: Device,
+  folder: string,
+  adapter?: string,
+): Promise<TextTranslator> {
   const type = await modelTypeOf(folder);
   // Whatever is no model of a known kind is refused in the words of the kind that we train.
   if (!["marian", "bart", "t5"].includes(String(type))) {
+    if (adapter !== undefined && type === "transformer") throw noAdapters(folder);
     const translator = await openTranslator(folder, device);
     return {
       translate: (texts, options, controls) => translator.translate(texts, options, undefined, controls),
       dispose: () => translator.dispose(),
     };
   }
-  const opened = await openTaskModel(device, folder, "sequence-to-sequence");
+  const opened = await openTaskModel(device, folder, "sequence-to-sequence", adapter);
   const writer = await TextToText.create(device, opened, "translation");
   return {
     translate: async (texts, options, controls) => {

@@ -11,6 +11,8 @@ import { EngineWorker } from "./worker-client.ts";
 export interface PipelineOptions extends HubOptions {
   /** Threads of the engine. Default: one a core, at most eight. */
   readonly threads?: number;
+  /** The folder of an adapter that the model gets, as PEFT writes it: adapter_config.json and its weights. */
+  readonly adapter?: string;
   /**
    * Hears of inputs that were longer than the model reads, so that a part of them was left out. Default: a warning of
    * the process.
@@ -18,7 +20,7 @@ export interface PipelineOptions extends HubOptions {
   readonly onTruncated?: (truncation: Truncation) => void;
 }
 
-const pipelineOptions: readonly string[] = ["threads", "onTruncated", ...hubOptionNames];
+const pipelineOptions: readonly string[] = ["threads", "adapter", "onTruncated", ...hubOptionNames];
 
 /** The function that a task's name gives. */
 export type PipelineOf<Name extends PipelineName> = Name extends PipelineTask
@@ -47,7 +49,7 @@ export async function pipeline<Name extends PipelineName>(
     );
   }
   const { hub, others } = splitHubOptions(options);
-  const { threads, onTruncated = warn(task) } = others;
+  const { threads, adapter, onTruncated = warn(task) } = others;
   const isTranslation = task.startsWith("translation");
   if (model === undefined && !isTranslation) {
     throw new QkvError(
@@ -58,7 +60,7 @@ export async function pipeline<Name extends PipelineName>(
   const folder = await findModel(model ?? defaultModel, hub);
   const worker = new EngineWorker(threads === undefined ? {} : { threads });
   try {
-    await worker.call("openPipeline", { task, folder });
+    await worker.call("openPipeline", { task, folder, ...(adapter !== undefined && { adapter }) });
   } catch (error) {
     await worker.dispose();
     throw error;

@@ -16,7 +16,11 @@ export interface WorkerTasks {
   /** Measures the model of a run. */
   evaluate: { input: EvaluateModelOptions; event: RunEvent; output: Measured };
   /** Loads a model folder; later calls of `translate` use it. */
-  openTranslator: { input: { readonly folder: string }; event: never; output: undefined };
+  openTranslator: {
+    input: { readonly folder: string; readonly adapter?: string };
+    event: never;
+    output: undefined;
+  };
   translate: {
     input: { readonly texts: readonly string[]; readonly options: Partial<DecodingOptions> };
     event: never;
@@ -24,7 +28,7 @@ export interface WorkerTasks {
   };
   /** Loads a model folder for a task; later calls of `runPipeline` use it. */
   openPipeline: {
-    input: { readonly task: string; readonly folder: string };
+    input: { readonly task: string; readonly folder: string; readonly adapter?: string };
     event: never;
     output: undefined;
   };

@@ -59,9 +59,9 @@ const handlers: Handlers = {
     const { evaluateModel } = await import("./evaluate-model.ts");
     return await evaluateModel(await openDevice(), options, { signal, onEvent });
   },
-  openTranslator: async ({ folder }) => {
+  openTranslator: async ({ folder, adapter }) => {
     const { openAnyTranslator } = await import("./open-task.ts");
-    const opened = await openAnyTranslator(await openDevice(), folder);
+    const opened = await openAnyTranslator(await openDevice(), folder, adapter);
     await translator?.dispose();
     translator = opened;
     return undefined;
@@ -70,9 +70,9 @@ const handlers: Handlers = {
     if (translator === undefined) throw new QkvError("internal", "translate: no model is open");
     return await translator.translate(texts, options, { signal });
   },
-  openPipeline: async ({ task, folder }) => {
+  openPipeline: async ({ task, folder, adapter }) => {
     const { openTask } = await import("./open-task.ts");
-    const opened = await openTask(await openDevice(), task, folder);
+    const opened = await openTask(await openDevice(), task, folder, adapter);
     await pipelineTask?.dispose();
     pipelineTask = opened;
     return undefined;

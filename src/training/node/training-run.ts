@@ -247,7 +247,7 @@ class TrainingRun<Tree, Batch> {
     const regular = (await listCheckpoints(directory)).filter((step) => this.#isRegular(step));
     if (wanted > 1 && regular.length > 0) {
       const steps = regular.slice(-wanted);
-      const parameters = new Map<string, DeviceArray>();
+      const parameters = new Map<string, DeviceArray>(this.#parts.objective.fixed);
       const of = recipe.training.ema_decay === null ? "parameters" : "averages";
       for (const [address, { shape, data }] of await averageParameters(directory, steps, of)) {
         const array = device.allocate("float32", shape);

@@ -1,0 +1,128 @@
+/** Adapters on the command line and in pipelines: they change what a model says, and merged they say the same. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { adaptModel } from "../../src/models/lora.ts";
+import { loraSchema } from "../../src/models/lora-config.ts";
+import { listParameters, shapeOf } from "../../src/nn/parameters.ts";
+import { loadTranslator, pipeline } from "../../src/node.ts";
+import type { Device, DeviceArray } from "../../src/runtime/device.ts";
+import { openCpu } from "../../src/runtime/node/engine.ts";
+import { writeAdapterFolder } from "../../src/tasks/node/adapter-folder.ts";
+import { readModel } from "../../src/tasks/node/model-folder.ts";
+import { RandomStream, randomKey } from "../../src/util/random.ts";
+import { hasShared, needsShared } from "../shared.ts";
+import { makeModelFolder, pairEncoding, wordPiece } from "../unit/tasks/task-folders.ts";
+import { makeFolder, output, qkv } from "./qkv.ts";
+
+const folder = makeFolder();
+let device: Device;
+beforeAll(async () => {
+  device = await openCpu({ threads: 1 });
+});
+afterAll(() => device.dispose());
+
+/** An adapter of noise for a model folder. */
+async function makeAdapter(model: string, name: string, target_modules: string[]): Promise<string> {
+  const { model: base, config } = await readModel(model);
+  const adaptation = adaptModel(base, loraSchema.parse({ r: 2, lora_alpha: 8, target_modules }));
+  const parameters = new Map<string, DeviceArray>();
+  for (const [address, spec] of listParameters(adaptation.model.parameters)) {
+    const array = device.allocate("float32", shapeOf(spec));
+    const random = new RandomStream(randomKey(6, address));
+    await array.write(
+      Float32Array.from({ length: array.shape.reduce((a, b) => a * b) }, () => random.normal()),
+    );
+    parameters.set(address, array);
+  }
+  const out = join(folder, name);
+  await writeAdapterFolder(out, adaptation, parameters, { baseModel: model, config });
+  return out;
+}
+
+describe.skipIf(!hasShared)(`adapters${needsShared}`, () => {
+  test("classify: with an adapter, and with the model that it was merged into", async () => {
+    const model = makeModelFolder("bert/seqcls", await wordPiece());
+    const adapter = await makeAdapter(model, "bert", ["query", "value"]);
+    const merged = join(folder, "bert-merged");
+    const { code, stderr } = await qkv(["merge", model, "--adapter", adapter, "--out", merged]);
+    expect([code, stderr]).toEqual([0, `Merged ${adapter} into ${model}: ${merged}\n`]);
+    const classify = async (...args: string[]) => {
+      const stdout = await output([
+        "classify",
+        ...args,
+        "--top-k",
+        "5",
+        "--json",
+        "the cat",
+        "two red trees",
+      ]);
+      return stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { labels: { label: string; score: number }[] });
+    };
+    const adapted = await classify("--model", model, "--adapter", adapter);
+    const ordinary = await classify("--model", merged);
+    expect(adapted).not.toEqual(await classify("--model", model));
+    adapted.forEach(({ labels }, index) => {
+      labels.forEach(({ label, score }, place) => {
+        expect(ordinary[index]!.labels[place]!.label).toBe(label);
+        expect(ordinary[index]!.labels[place]!.score).toBeCloseTo(score, 5);
+      });
+    });
+    const pipe = await pipeline("text-classification", model, { adapter });
+    const [result] = (await pipe(["the cat"])).flat();
+    // Alone in its batch, so that the last bits may differ.
+    expect(result!.label).toBe(adapted[0]!.labels[0]!.label);
+    expect(result!.score).toBeCloseTo(adapted[0]!.labels[0]!.score, 5);
+    await pipe.dispose();
+  });
+
+  test.each([
+    ["complete", "gpt2/lm", "none", ["c_attn", "c_fc"], "the cat"],
+    ["summarize", "bart/plain", "eos", ["q_proj", "v_proj", "fc1"], "the cat sees a tree"],
+  ] as const)("%s: caches know adapters too", async (verb, golden, template, targets, text) => {
+    const model = makeModelFolder(golden, await pairEncoding(template));
+    const adapter = await makeAdapter(model, verb, [...targets]);
+    const merged = join(folder, `${verb}-merged`);
+    await output(["merge", model, "--adapter", adapter, "--out", merged]);
+    const written = (...args: string[]) => output([verb, ...args, "--max-new-tokens", "8", text]);
+    const adapted = await written("--model", model, "--adapter", adapter);
+    expect(adapted).toBe(await written("--model", merged));
+    expect(adapted).not.toBe(await written("--model", model));
+  });
+
+  test("translate: takes one for a model of another family, and none for its own", async () => {
+    const model = makeModelFolder("bart/plain", await pairEncoding("eos"));
+    const adapter = await makeAdapter(model, "translate", ["q_proj"]);
+    const translator = await loadTranslator(model, { adapter, threads: 1 });
+    expect(await translator.translate(["the cat"], { maxNewTokens: 4 })).toHaveLength(1);
+    await translator.dispose();
+    const { code, stderr } = await qkv(["translate", "--adapter", adapter, "one"]);
+    expect(stderr).toContain("a model of type transformer takes no adapter; leave it out");
+    expect(code).toBe(2);
+  });
+
+  test("what is no adapter is refused", async () => {
+    const model = makeModelFolder("bert/seqcls", await wordPiece());
+    const missing = await qkv(["classify", "--model", model, "--adapter", folder, "the cat"]);
+    expect(missing.stderr).toContain("adapter_config.json: there is no such file");
+    expect(missing.code).toBe(2);
+    const other = join(folder, "other");
+    mkdirSync(other);
+    writeFileSync(join(other, "adapter_config.json"), JSON.stringify({ peft_type: "PROMPT_TUNING" }));
+    const { code, stderr } = await qkv(["classify", "--model", model, "--adapter", other, "the cat"]);
+    expect(stderr).toContain('adapter_config.json: peft_type: only "LORA" is supported');
+    expect(code).toBe(2);
+    const same = await qkv(["merge", model, "--adapter", other, "--out", model]);
+    expect([same.code, same.stderr]).toEqual([2, expect.stringContaining("needs a folder of its own")]);
+  });
+});
+
+test("a translator begins anew, so a recipe of one has no adapters", async () => {
+  const args = ["train", "toy", "--out", join(folder, "toy"), "--max-steps", "1", "--set", 'peft={"r":4}'];
+  const { code, stderr } = await qkv(args);
+  expect(stderr).toContain("training.peft: adapters are for a model that was trained before");
+  expect(code).toBe(2);
+});
