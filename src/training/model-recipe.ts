@@ -177,7 +177,16 @@ const commonSchema = z.strictObject({
 
 function recipeSchema(name: ModelTaskName): z.ZodObject {
   const objective: z.ZodObject = objectiveSchemas[name];
-  return commonSchema.extend({ task: z.literal(name), objective: objective.prefault({}) });
+  return commonSchema
+    .extend({ task: z.literal(name), objective: objective.prefault({}) })
+    .superRefine(checkAdapters);
+}
+
+function checkAdapters(recipe: Pick<ModelRecipe, "model" | "training">, context: z.RefinementCtx): void {
+  if (recipe.training.peft === null || recipe.model.from !== undefined) return;
+  const message =
+    "adapters are for a model that was trained before; name it by model.from, or leave peft out";
+  context.addIssue({ code: "custom", path: ["training", "peft"], message });
 }
 
 /** The schema of each task's recipe. */

@@ -51,6 +51,11 @@ const trainingSchema = z
     /** Word-vector text files, as wide as d_model, that the embeddings of whole words begin with. */
     source_word_vectors: z.string().nullable().default(null),
     target_word_vectors: z.string().nullable().default(null),
+    peft: z
+      .null({
+        error: "adapters are for a model that was trained before, and a translator begins anew; leave it out",
+      })
+      .default(null),
   })
   .superRefine(checkOptimization);
 

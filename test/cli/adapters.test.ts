@@ -1,5 +1,5 @@
 /** Adapters on the command line and in pipelines: they change what a model says, and merged they say the same. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { adaptModel } from "../../src/models/lora.ts";
@@ -11,6 +11,7 @@ import { openCpu } from "../../src/runtime/node/engine.ts";
 import { writeAdapterFolder } from "../../src/tasks/node/adapter-folder.ts";
 import { readModel } from "../../src/tasks/node/model-folder.ts";
 import { RandomStream, randomKey } from "../../src/util/random.ts";
+import { parse } from "../../src/weights/safetensors.ts";
 import { hasShared, needsShared } from "../shared.ts";
 import { makeModelFolder, pairEncoding, wordPiece } from "../unit/tasks/task-folders.ts";
 import { makeFolder, output, qkv } from "./qkv.ts";
@@ -101,6 +102,48 @@ describe.skipIf(!hasShared)(`adapters${needsShared}`, () => {
     await translator.dispose();
     const { code, stderr } = await qkv(["translate", "--adapter", adapter, "one"]);
     expect(stderr).toContain("a model of type transformer takes no adapter; leave it out");
+    expect(code).toBe(2);
+  });
+
+  test("train: adapters are learned, kept alone in checkpoints, merged and as a folder; resuming is exact", async () => {
+    const model = makeModelFolder("bert/seqcls", await wordPiece());
+    const rows = Array.from({ length: 24 }, (_, index) =>
+      index % 2 === 0 ? "the cat sees a tree\tanimal" : "ten green trees\tplant",
+    );
+    writeFileSync(join(folder, "train.tsv"), `text\tlabel\n${rows.join("\n")}\n`);
+    const recipe = {
+      ...{ name: "adapters", task: "text-classification", model: { from: model } },
+      data: { train: "train.tsv", validation: "train.tsv" },
+      training: {
+        ...{ max_steps: 12, eval_steps: 6, logging_steps: 1, lr_scheduler_type: "constant", warmup_steps: 0 },
+        ...{ learning_rate: 0.02, ema_decay: 0.5, average_checkpoints: 2 },
+        peft: { r: 2, lora_alpha: 4, lora_dropout: 0.1, target_modules: ["query", "value"] },
+      },
+    };
+    writeFileSync(join(folder, "recipe.json"), JSON.stringify(recipe));
+    const run = (name: string) => join(folder, name);
+    const train = (name: string, steps: number) =>
+      output(["train", join(folder, "recipe.json"), "--out", run(name), "--max-steps", String(steps)]);
+    await train("whole", 12);
+    await train("parts", 6);
+    await output(["train", "--out", run("parts"), "--resume", "--max-steps", "12"]);
+    const bytes = (path: string) => readFileSync(join(folder, path));
+    for (const file of ["model.safetensors", "adapter/adapter_model.safetensors"])
+      expect(bytes(`parts/${file}`).equals(bytes(`whole/${file}`)), file).toBe(true);
+    const kept = [...parse(bytes("whole/checkpoints/step-12/model.safetensors")).tensors.keys()];
+    expect(kept).toContain("encoder.layers.0.selfAttention.query.adapter.down");
+    expect(kept.every((name) => /adapter|textClassifier/.test(name))).toBe(true);
+    const classify = async (...args: string[]) =>
+      JSON.parse(await output(["classify", ...args, "--json", "ten green trees"])).labels[0];
+    const merged = await classify("--model", run("whole"));
+    const beside = await classify("--model", model, "--adapter", join(run("whole"), "adapter"));
+    expect(merged.label).toBe("plant");
+    expect(beside.label).toBe("plant");
+    expect(beside.score).toBeCloseTo(merged.score, 5);
+    const { from: _, ...anew } = { ...recipe.model, model_type: "bert" };
+    writeFileSync(run("anew.json"), JSON.stringify({ ...recipe, model: anew }));
+    const { code, stderr } = await qkv(["train", run("anew.json"), "--out", run("anew")]);
+    expect(stderr).toContain("adapters are for a model that was trained before; name it by model.from");
     expect(code).toBe(2);
   });
 

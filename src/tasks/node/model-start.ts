@@ -22,7 +22,8 @@ import { writeFileAtomically } from "../../util/node/atomic-file.ts";
 import { bindBase } from "../../weights/checkpoint-names.ts";
 import { loadBoundValues } from "../../weights/node/bound-values.ts";
 import { openCheckpoint } from "../../weights/node/checkpoint.ts";
-import { type JsonObject, readIfThere, readJsonObject, writeModelFolder } from "./model-folder.ts";
+import { type JsonObject, readIfThere, readJsonObject } from "./json-file.ts";
+import { type ReadableArrays, writeModelFolder } from "./model-folder.ts";
 
 /** A model before its training: what it is, and what it reads with. Its values come later. */
 export interface ModelStart {
@@ -104,7 +105,7 @@ export async function readModelStart(folder: string, head: Head): Promise<ModelS
 export async function writeStartedModel(
   folder: string,
   start: ModelStart,
-  parameters: ReadonlyMap<string, DeviceArray>,
+  parameters: ReadableArrays,
   dtype: "float32" | "float16",
 ): Promise<void> {
   await writeModelFolder(folder, start, parameters, dtype);

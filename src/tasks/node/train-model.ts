@@ -31,6 +31,7 @@ import type {
   TrainingRecord,
   TrainingTask,
 } from "../training/training-task.ts";
+import { adaptStart, writeAdaptedModel } from "./adapted-start.ts";
 import { initializeFromTeacher, openTeacher } from "./distillation-teacher.ts";
 import {
   createModelStart,
@@ -63,7 +64,11 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
   const { recipe: asked, directory, device, onEvent } = options;
   const task = taskOf(asked);
   const data = new TrainingData(asked, task.fields(asked), options);
-  const start = await startOf(options, task, data);
+  const started = await startOf(options, task, data);
+  const baseFolder = async () =>
+    asked.model.from === undefined ? undefined : await folderOf(asked.model.from, options.dataFolder);
+  const adapted = await adaptStart(device, asked, started, baseFolder);
+  const start = adapted?.start ?? started;
   const context = contextOf(asked, start, directory);
   const set = task.open(await trainingStore(options, task, data, context), context);
   const batches = batchesOf(set, asked);
@@ -71,10 +76,11 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
   const teacher =
     recipe.teacher && (await openTeacher(device, recipe.teacher.from, task.head, options.dataFolder));
   const ownObjective = task.objective?.(context, "training") ?? modelObjective(start.model);
-  const objective: Objective<unknown, ModelBatch> =
+  const taught: Objective<unknown, ModelBatch> =
     teacher === undefined
       ? ownObjective
       : distillationObjective(start.model, teacher, teacherChoices(recipe));
+  const objective = { ...taught, fixed: new Map([...(taught.fixed ?? []), ...(adapted?.fixed ?? [])]) };
   const evaluator = await evaluatorOf(options, "validation", task, data, context, start);
   const addresses = [...listParameters(start.model.parameters).keys()];
 
@@ -90,9 +96,9 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
       }
     },
     async initialize(parameters) {
-      if (recipe.model.from !== undefined) {
-        const from = await folderOf(recipe.model.from, options.dataFolder);
-        sayWhatIsNew(onEvent, from, await loadBase(from, start.model, parameters));
+      const from = await baseFolder();
+      if (from !== undefined) {
+        sayWhatIsNew(onEvent, from, await loadBase(from, started.model, parameters));
       }
       if (teacher !== undefined && recipe.teacher?.initialize) {
         const taken = await initializeFromTeacher(parameters, teacher, addresses);
@@ -103,7 +109,8 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
     writeModel: async (folder, parameters) => {
       // What is given, such as a teacher, is no part of the model.
       const own = new Map(addresses.map((address) => [address, parameters.get(address)!]));
-      await writeStartedModel(folder, start, own, recipe.training.save_dtype);
+      if (adapted === undefined) await writeStartedModel(folder, start, own, recipe.training.save_dtype);
+      else await writeAdaptedModel(folder, adapted, own, recipe.training.save_dtype);
     },
     onEvent,
     signal: options.signal,

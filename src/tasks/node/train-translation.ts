@@ -41,12 +41,6 @@ export interface TrainTranslationOptions {
 /** Trains a translator by a recipe. */
 export async function trainTranslation(options: TrainTranslationOptions): Promise<RunOutcome> {
   const { recipe, directory, device, onEvent } = options;
-  if (recipe.training.peft !== null) {
-    throw new QkvError(
-      "config",
-      "recipe: training.peft: adapters are for a model that was trained before; a translator begins anew; leave it out",
-    );
-  }
   const path = (file: string) => resolve(options.dataFolder, file);
   if (!options.resume) checkParallelFiles(recipe, path);
   const model = await modelFor(options, path);
