@@ -1,6 +1,7 @@
 import { QkvError } from "../util/errors.ts";
-import { checkAtLeastOne, type RowOptions, roundUp } from "./batches.ts";
+import type { RowOptions } from "./batches.ts";
 import type { ParallelCorpus, TokenIds } from "./parallel-corpus.ts";
+import { checkAtLeastOne, roundUp } from "./sampling.ts";
 
 /** The special ids that are put around and behind the sentences. */
 export interface CollateOptions extends RowOptions {

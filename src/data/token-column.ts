@@ -3,17 +3,20 @@ import { QkvError } from "../util/errors.ts";
 /** Numbers of one example; a view that must not be written to. */
 export type TokenArray = Uint16Array | Uint32Array | Int16Array | Int32Array | Float32Array;
 
-/**
- * One column of tokenized examples: for each example so many numbers (ids of its tokens, their labels, targets of a
- * regression ...), whether they lie in memory or on a disk.
- */
-export interface TokenColumn {
+/** For each example so many numbers: the ids of its tokens, their labels, targets of a regression ... */
+export interface TokenRows {
   /** The number of examples. */
   readonly length: number;
-  /** The numbers of all examples together. */
-  readonly total: number;
   /** How many numbers an example has; never reads from a disk. */
   lengthOf(example: number): number;
+  /** The numbers of an example. */
+  values(example: number): TokenArray;
+}
+
+/** One column of tokenized examples, whether they lie in memory or on a disk. */
+export interface TokenColumn extends TokenRows {
+  /** The numbers of all examples together. */
+  readonly total: number;
   /** Where an example begins if all stand one after another; never reads from a disk. */
   offsetOf(example: number): number;
   /** The numbers of an example, or those from one position up to before another. */
@@ -79,6 +82,15 @@ export function tokenColumnOf(examples: readonly ArrayLike<number>[]): TokenColu
     }
   }
   return new ResidentColumn(lengths, numbers);
+}
+
+/** Some of the examples, by their positions: row N is example `positions[N]`. */
+export function selectRows(examples: TokenRows, positions: Int32Array): TokenRows {
+  return {
+    length: positions.length,
+    lengthOf: (row) => examples.lengthOf(positions[row]!),
+    values: (row) => examples.values(positions[row]!),
+  };
 }
 
 /** Where each example begins, in numbers; `total` is the sum of all lengths. */
