@@ -84,9 +84,9 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
     device,
     objective,
     *batchesFrom(position): Generator<NextBatch<ModelBatch>> {
-      for (const { position: at, next, indices } of batches.from(position)) {
+      for (const { position: at, next, rows } of batches.from(position)) {
         const draw = { seed: recipe.training.seed, epoch: at.epoch };
-        yield { batch: set.batch(indices, draw), position: at, next };
+        yield { batch: set.batch(rows, draw), position: at, next };
       }
     },
     async initialize(parameters) {
