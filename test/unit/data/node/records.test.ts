@@ -494,3 +494,25 @@ describe("options", () => {
     expect(reader.report).toMatchObject({ records: 2, skipped: 1 });
   });
 });
+
+test.skipIf(!hasShared)(`files as people have them${needsShared}`, async () => {
+  const review = { text: "text", label: "label" } as const;
+  const counts = async <const Types extends FieldTypes>(file: string, options: ReadOptions<Types>) => {
+    const reader = readRecords(sharedPath(`data/${file}`), options);
+    const { length } = await all(reader);
+    return [length, reader.report.skipped];
+  };
+  const columns = { text: "sentence" };
+  expect(await counts("sst2/train.tsv", { fields: review, columns })).toEqual([67_349, 0]);
+  expect(await counts("sst2/test.tsv", { fields: review, columns: { text: "content" } })).toEqual([1821, 0]);
+  const news = {
+    fields: review,
+    columns: { text: "description" },
+    columnNames: ["label", "title", "description"],
+  };
+  expect(await counts("ag-news-subset/test.csv", news)).toEqual([7600, 0]);
+  const dialogues = { fields: { dialogue: "text", summary: "text" }, onBadRow: "skip" } as const;
+  expect(await counts("samsum/train.jsonl", dialogues)).toEqual([14_731, 1]);
+  const lines = { fields: { text: "text" }, format: "text", onBadRow: "skip" } as const;
+  expect(await counts("wikitext-2/wiki.valid.tokens", lines)).toEqual([2461, 1299]);
+});
