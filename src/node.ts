@@ -11,24 +11,24 @@ import type { TranslationTrace } from "./tasks/node/trace-translation.ts";
 import { planTraining, type TrainOptions } from "./tasks/node/training-plan.ts";
 import { EngineWorker } from "./tasks/node/worker-client.ts";
 import type { WorkerTasks } from "./tasks/node/worker-protocol.ts";
+import type { WritingControls } from "./tasks/pipelines.ts";
 import type { Translation } from "./tasks/translator.ts";
 import type { TracedValue } from "./tracing/trace.ts";
 import { parseExperiment, type TrialResult } from "./training/experiment.ts";
 import type { Measured, RunEvent, RunOutcome } from "./training/run-events.ts";
 import { Brake } from "./util/brake.ts";
 import { didYouMean, QkvError } from "./util/errors.ts";
+import { eventsUntil } from "./util/events-until.ts";
 import { type HubOptions, hubOptionNames } from "./weights/node/hub/settings.ts";
 
 export { type BleuOptions, type BleuScore, corpusBleu, sentenceBleu } from "./metrics/bleu.ts";
 export { type ChrfOptions, type ChrfScore, corpusChrf, sentenceChrf } from "./metrics/chrf.ts";
 export { downloadModel } from "./tasks/node/hub-models.ts";
 export { type PipelineOf, type PipelineOptions, pipeline } from "./tasks/node/pipeline.ts";
-export {
-  FeatureTensor,
-  type Pipelines,
-} from "./tasks/pipelines.ts";
+export { type CallControls, FeatureTensor, type Pipelines, type WritingControls } from "./tasks/pipelines.ts";
 export type { PipelineName, PipelineTask } from "./tasks/table.ts";
 export type { Truncation } from "./tasks/task.ts";
+export type { WrittenToken } from "./tasks/written-tokens.ts";
 export {
   type BytePairEncodingOptions,
   learnBytePairEncoding,
@@ -62,12 +62,17 @@ function refuseUnknown(where: string, given: object, known: readonly string[]): 
 export interface EngineOptions {
   /** Default: one a core, at most eight. */
   readonly threads?: number;
+  /**
+   * Whether it lays a model's weights out anew: faster for each token, but a copy of them in memory. Default: yes, but
+   * for decoder-only models that write text.
+   */
+  readonly prepacking?: boolean;
 }
 
 /** How a model is found and run. */
 export interface OpenOptions extends EngineOptions, HubOptions {}
 
-const openOptionNames: readonly string[] = ["threads", ...hubOptionNames];
+const openOptionNames: readonly string[] = ["threads", "prepacking", ...hubOptionNames];
 
 export interface TranslatorOptions extends OpenOptions {
   /** The folder of an adapter that the model gets, as PEFT writes it. */
@@ -79,8 +84,13 @@ export interface LoadedTranslator {
   /**
    * Translates texts; the results stand in the order of the texts, and an empty text stays empty.
    * @param options - over the model's own
+   * @param controls - stops the call; hears of each token, or with beams of all tokens of a finished translation
    */
-  translate(texts: readonly string[], options?: Partial<DecodingOptions>): Promise<Translation[]>;
+  translate(
+    texts: readonly string[],
+    options?: Partial<DecodingOptions>,
+    controls?: WritingControls,
+  ): Promise<Translation[]>;
   /** Ends the thread. Translations that are under way fail with "interrupted". */
   dispose(): Promise<void>;
 }
@@ -106,21 +116,25 @@ export async function loadTranslator(
     throw error;
   }
   return {
-    translate: async (texts, decoding = {}) => {
+    translate: async (texts, decoding = {}, { signal, onToken } = {}) => {
       if (!Array.isArray(texts) || !texts.every((text) => typeof text === "string")) {
         throw new QkvError(
           "option",
           `translate: takes a list of texts; got ${typeof texts}; put it into a list`,
         );
       }
-      return await worker.call("translate", { texts, options: decoding });
+      return await worker.call(
+        "translate",
+        { texts, options: decoding, tellsTokens: onToken !== undefined },
+        { ...(signal && { signal }), ...(onToken && { onEvent: onToken }) },
+      );
     },
     dispose: () => worker.dispose(),
   };
 }
 
 /** What `trace` can be asked for. */
-export interface TraceOptions extends OpenOptions {
+export interface TraceOptions extends Omit<OpenOptions, "prepacking"> {
   /** The translation to follow; default: the model's own. */
   readonly target?: string;
   /** Which values; * stands for anything; default: all. */
@@ -137,11 +151,11 @@ export async function trace(
   text: string,
   options: TraceOptions = {},
 ): Promise<TranslationTrace> {
-  refuseUnknown("trace", options, ["target", "addresses", ...openOptionNames]);
+  refuseUnknown("trace", options, ["target", "addresses", "threads", ...hubOptionNames]);
   const { hub, others } = splitHubOptions(options);
   const folder = await findModel(model, hub);
-  const { threads, ...asked } = others;
-  return await inWorker(threads, "trace", { folder, text, ...asked });
+  const { threads: _, ...asked } = others;
+  return await inWorker(others, "trace", { folder, text, ...asked });
 }
 
 /**
@@ -155,10 +169,10 @@ export async function traceInputs(
   inputs: unknown,
   options: Omit<TraceOptions, "target"> = {},
 ): Promise<TracedValue[]> {
-  refuseUnknown("traceInputs", options, ["addresses", ...openOptionNames]);
+  refuseUnknown("traceInputs", options, ["addresses", "threads", ...hubOptionNames]);
   const { hub, others } = splitHubOptions(options);
-  const { threads, ...asked } = others;
-  return await inWorker(threads, "traceModel", { folder: await findModel(model, hub), inputs, ...asked });
+  const { threads: _, ...asked } = others;
+  return await inWorker(others, "traceModel", { folder: await findModel(model, hub), inputs, ...asked });
 }
 
 /**
@@ -175,7 +189,7 @@ export async function generateIds(
 ): Promise<GeneratedIds> {
   refuseUnknown("generateIds", open, openOptionNames);
   const { hub, others } = splitHubOptions(open);
-  return await inWorker(others.threads, "generate", { folder: await findModel(model, hub), inputs, options });
+  return await inWorker(others, "generate", { folder: await findModel(model, hub), inputs, options });
 }
 
 /**
@@ -201,11 +215,14 @@ export async function evaluate(
 }
 
 async function inWorker<Name extends keyof WorkerTasks>(
-  threads: number | undefined,
+  { threads, prepacking }: EngineOptions,
   task: Name,
   input: WorkerTasks[Name]["input"],
 ): Promise<WorkerTasks[Name]["output"]> {
-  const worker = new EngineWorker(threads === undefined ? {} : { threads });
+  const worker = new EngineWorker({
+    ...(threads !== undefined && { threads }),
+    ...(prepacking !== undefined && { prepacking }),
+  });
   try {
     return await worker.call(task, input);
   } finally {
@@ -268,36 +285,12 @@ export class TrainingJob extends EventEmitter<{ event: [RunEvent] }> implements 
     return await this.finished;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<RunEvent, void, undefined> {
-    const events: RunEvent[] = [];
-    let wake = () => {};
-    const listener = (event: RunEvent) => {
-      events.push(event);
-      wake();
+  [Symbol.asyncIterator](): AsyncGenerator<RunEvent, void, undefined> {
+    const subscribe = (listener: (event: RunEvent) => void) => {
+      this.on("event", listener);
+      return () => this.off("event", listener);
     };
-    let ended = false;
-    const end = this.finished.finally(() => {
-      ended = true;
-      wake();
-    });
-    // Its failure is thrown at the end of the loop.
-    end.catch(() => {});
-    this.on("event", listener);
-    try {
-      for (;;) {
-        const event = events.shift();
-        if (event !== undefined) yield event;
-        else if (ended) break;
-        else {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-        }
-      }
-      await end;
-    } finally {
-      this.off("event", listener);
-    }
+    return eventsUntil(subscribe, this.finished);
   }
 
   /** Writes the run's report. What was trained does not depend on it, so a failure is told and no more. */

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { didYouMean } from "../util/errors.ts";
 
 /** Parsers of option values, with commander's errors. */
@@ -56,6 +56,17 @@ export function threadsOption(): Option {
   return new Option("--threads <n>", "threads of the engine (default: one a core, at most 8)").argParser(
     wholeNumber(1),
   );
+}
+
+/** The options of a command that opens a model of any family: how it trades time and memory. */
+export function addEngineOptions(command: Command): Command {
+  return command
+    .addOption(threadsOption())
+    .option("--prepacking", "lay weights out anew: less time for each token, more memory")
+    .option(
+      "--no-prepacking",
+      "leave weights in their file (the default for decoder-only models that write text)",
+    );
 }
 
 /** The given values without those that are missing, for options that must not be there rather than undefined. */

@@ -156,6 +156,9 @@ export async function readWholeText(input: string | undefined): Promise<string> 
   }
 }
 
+/** So that one result stays on one line, whatever a model writes. */
+export const onOneLine = (text: string): string => text.replace(/[\r\n]+/g, " ");
+
 /** Writes to standard output and waits where the reader is slower than we are. */
 export async function print(text: string): Promise<void> {
   if (process.stdout.write(text)) return;

@@ -13,7 +13,7 @@ import {
   hypothesisCount,
   startSearches,
 } from "./decode.ts";
-import { checkDecodingOptions, checkTokenIds, type DecodingOptions } from "./decoding-options.ts";
+import { checkDecodingOptions, checkRows, checkTokenIds, type DecodingOptions } from "./decoding-options.ts";
 import {
   HypothesisCaches,
   isKeyValueName,
@@ -71,7 +71,8 @@ export class CausalGenerator<Tree extends object> {
     const { logits, present } = promptGraph(model);
     // All scores: they come once, and so any options can do with this one program.
     const outputs = new Map([...scoreOutputs(logits, 0), ...keyValueOutputs(present)]);
-    const reader = await device.compile(outputs, options);
+    // It runs once for a batch of prompts: too seldom for a second copy of all weights, laid out anew.
+    const reader = await device.compile(outputs, { ...options, prepacking: false });
     return new CausalGenerator(device, model, options, logits.dims.at(-1)!.size as number, reader);
   }
 
@@ -91,6 +92,7 @@ export class CausalGenerator<Tree extends object> {
     const checked = checkDecodingOptions(options);
     if (prompts.length === 0) return [];
     checkTokenIds(checked, this.#vocabSize);
+    checkRows("prompt", prompts, this.#vocabSize);
     const model = this.#model;
     const endIds = endIdsOf(checked, model.eosTokenId);
     const padded = paddedPrompts(prompts, controls.promptMasks, model);

@@ -245,6 +245,22 @@ export function checkTokenIds(options: DecodingOptions, vocabSize: number): void
 }
 
 /**
+ * Refuses rows that hold what is no token: the engine would take a negative number for a token counted from the end.
+ * @param what - what a row is, such as "prompt"
+ * @throws QkvError "data"
+ */
+export function checkRows(what: string, rows: readonly (readonly number[])[], vocabSize: number): void {
+  rows.forEach((row, index) => {
+    const wrong = row.find((id) => !(Number.isInteger(id) && id >= 0 && id < vocabSize));
+    if (wrong === undefined) return;
+    throw new QkvError(
+      "data",
+      `generation: tokens must be whole numbers from 0 to ${vocabSize - 1}; got ${wrong} (${what} ${index + 1})`,
+    );
+  });
+}
+
+/**
  * Refuses options that would have no effect, so that nobody believes they had one.
  * @param given - what a person asked for, @param all - the same over everything else that is set
  * @throws QkvError "option"

@@ -13,7 +13,7 @@ import {
   hypothesisCount,
   startSearches,
 } from "./decode.ts";
-import { checkDecodingOptions, checkTokenIds, type DecodingOptions } from "./decoding-options.ts";
+import { checkDecodingOptions, checkRows, checkTokenIds, type DecodingOptions } from "./decoding-options.ts";
 import { HypothesisCaches, keyValueInputs, keyValueOutputs, pastInputs } from "./hypothesis-caches.ts";
 import { candidateCount } from "./processor-chain.ts";
 import type { Hypothesis } from "./search.ts";
@@ -78,10 +78,13 @@ export class SequenceGenerator<Tree extends object> {
     const checked = checkDecodingOptions(options);
     if (sources.length === 0) return [];
     checkTokenIds(checked, this.#vocabSize);
+    checkRows("source", sources, this.#model.sourceVocabSize);
     const model = this.#model;
+    checkSourceLengths(sources, model.maxPositions);
     const endIds = endIdsOf(checked, model.eosTokenId);
     const start = checked.decoderStartTokenId ?? model.bosTokenId;
     const prompts = controls.targetPrompts ?? sources.map(() => [start]);
+    checkRows("target prompt", prompts, this.#vocabSize);
     const prefix = checkTargetPrompts(prompts, sources.length, model.maxPositions);
     const rooms = sources.map(() => model.maxPositions - prefix);
     const searches = startSearches(prompts, rooms, checked, endIds, controls);
@@ -132,6 +135,15 @@ function checkTargetPrompts(prompts: Sources, sourceCount: number, maxPositions:
           : undefined;
   if (problem !== undefined) throw new QkvError("data", `generation: target prompts must be ${problem}`);
   return length;
+}
+
+function checkSourceLengths(sources: Sources, maxPositions: number): void {
+  const long = sources.findIndex((source) => source.length > maxPositions);
+  if (long === -1) return;
+  throw new QkvError(
+    "data",
+    `generation: a source may have the model's ${maxPositions} positions at most; got ${sources[long]!.length} tokens (source ${long + 1}); cut it`,
+  );
 }
 
 /** Sources side by side, padded at the end, and which of their tokens are to be looked at. */

@@ -1,6 +1,7 @@
 import { log, max, softmax, subtract, topK } from "../graph/build.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { DeviceArray } from "../runtime/device.ts";
+import { notFinite } from "../util/errors.ts";
 import type { NextScores } from "./search.ts";
 
 /**
@@ -36,13 +37,15 @@ export class StepScores {
     this.#rowsPerSequence = rowsPerSequence;
   }
 
-  /** @param results - of a program with `scoreOutputs` */
+  /** @param results - of a program with `scoreOutputs` @throws QkvError "weights" where they are no numbers */
   static async read(results: ReadonlyMap<string, DeviceArray>, rowsPerSequence: number): Promise<StepScores> {
     const tokens = await results.get("tokens")?.read();
+    const normalisers = (await results.get("normalisers")!.read()) as Float32Array;
+    if (!normalisers.every(Number.isFinite)) throw notFinite("generation", "scores of tokens");
     return new StepScores(
       (await results.get("scores")!.read()) as Float32Array,
       tokens as Int32Array | undefined,
-      (await results.get("normalisers")!.read()) as Float32Array,
+      normalisers,
       rowsPerSequence,
     );
   }

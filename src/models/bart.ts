@@ -183,6 +183,7 @@ function bartGeneration(
     layerCount: config.decoderLayerCount,
     headCount: config.decoderHeadCount,
     headDim: config.modelDim / config.decoderHeadCount,
+    sourceVocabSize: config.vocabSize,
     maxPositions: config.maxPositions,
     padTokenId: config.padTokenId,
     bosTokenId: config.decoderStartTokenId,

@@ -13,6 +13,8 @@ export interface KeyValueSizes {
 /** What an encoder-decoder family must offer to be generated with. */
 export interface SequenceToSequence<Tree> extends KeyValueSizes {
   readonly parameters: Tree;
+  /** Tokens that the source may have; the target's are as many as there are scores. */
+  readonly sourceVocabSize: number;
   /** The longest sequence, to encoder and decoder; Infinity where positions are relative. */
   readonly maxPositions: number;
   readonly padTokenId: number;

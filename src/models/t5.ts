@@ -151,6 +151,7 @@ function t5Generation(config: T5Config, parameters: T5<ParameterSpec>): Generati
     layerCount: config.decoderLayerCount,
     headCount: config.headCount,
     headDim: config.headDim,
+    sourceVocabSize: config.vocabSize,
     maxPositions: config.maxPositions,
     padTokenId: config.padTokenId,
     bosTokenId: config.decoderStartTokenId,

@@ -329,6 +329,7 @@ export function transformerGeneration(config: TransformerConfig) {
     layerCount: config.decoderLayerCount,
     headCount: config.headCount,
     headDim: config.modelDim / config.headCount,
+    sourceVocabSize: config.sourceVocabSize,
     maxPositions: config.maxPositions,
     padTokenId: config.padTokenId,
     bosTokenId: config.bosTokenId,

@@ -35,8 +35,8 @@ export interface CpuDeviceOptions {
   /** Whether threads that wait keep their core busy; faster on a machine that has nothing else to do. */
   readonly spinning?: boolean;
   /**
-   * Whether the engine lays fixed parameters out anew when a program is compiled: faster to run, but a copy in memory
-   * of weights that could stay in their file. Default true.
+   * Whether the engine lays fixed parameters out anew when a program is compiled that does not say it itself.
+   * Default true.
    */
   readonly prepacking?: boolean;
   /** Further session options, e.g. for profiling. */
@@ -107,7 +107,7 @@ export function createCpuDevice(engine: Engine, options: CpuDeviceOptions): Devi
     createCache: (shape, capacity) =>
       new HostKeyValueCache(shape, capacity, (full, data) => new CpuArray(engine, "float32", full, data)),
     async compile(outputs: ReadonlyMap<string, Tensor>, compileOptions: CompileOptions = {}) {
-      const { fixedParameters, folder } = compileOptions;
+      const { fixedParameters, folder, prepacking = options.prepacking } = compileOptions;
       const lowered = lowerProgram(outputs, (address, dims) => {
         const fixed = fixedParameters?.(address, dims);
         if (fixed === undefined || "location" in fixed) return fixed;
@@ -116,7 +116,7 @@ export function createCpuDevice(engine: Engine, options: CpuDeviceOptions): Devi
       const session: Record<string, unknown> = {};
       if (folder !== undefined) session.model_external_initializers_file_folder_path = folder;
       if (options.spinning === false) session.intra_op = { allow_spinning: "0" };
-      if (options.prepacking === false) session.disable_prepacking = "1";
+      if (prepacking === false) session.disable_prepacking = "1";
       const created = await createSession(engine, lowered, { ...sessionOptions, extra: { session } });
       const program = new CpuProgram(engine, kernels, lowered, created, () => programs.delete(program));
       programs.add(program);

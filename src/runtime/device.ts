@@ -56,6 +56,11 @@ export interface CompileOptions {
   readonly fixedParameters?: FixedParameters;
   /** The folder that file locations of fixed parameters are relative to. */
   readonly folder?: string;
+  /**
+   * Whether the engine lays fixed parameters out anew: faster to run, but a copy in memory of what could stay in its
+   * file. Default: the device's own.
+   */
+  readonly prepacking?: boolean;
 }
 
 /** One parameter of an update, with what the optimizer remembers of it. */

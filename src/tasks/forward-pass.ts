@@ -4,7 +4,8 @@ import { completeInputs, inputTensors } from "../models/inputs.ts";
 import { parameterTensors } from "../nn/parameters.ts";
 import type { Device, Program } from "../runtime/device.ts";
 import type { Encoding } from "../tokenizers/encoding.ts";
-import { QkvError } from "../util/errors.ts";
+import { notFinite, QkvError } from "../util/errors.ts";
+import { allFinite } from "../util/finite.ts";
 import { checkGoing, type TaskControls, type TaskModel } from "./task.ts";
 
 /** What a forward pass can be asked for. */
@@ -107,7 +108,9 @@ export class ForwardPass<Name extends OutputName> {
     const read = new Map<Name, { data: Float32Array; shape: readonly number[] }>();
     for (const name of this.#wanted.keys()) {
       const array = values.get(name)!;
-      read.set(name, { data: (await array.read()) as Float32Array, shape: array.shape });
+      const data = (await array.read()) as Float32Array;
+      if (!allFinite(data)) throw notFinite(this.#opened.folder, name);
+      read.set(name, { data, shape: array.shape });
     }
     batch.forEach((index, row) => {
       const outputs = {} as { [Own in Name]: OutputRows };

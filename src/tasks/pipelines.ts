@@ -7,13 +7,39 @@ import type { Classification, ClassifiedText, TextClassificationOptions } from "
 import type { GeneratedText, TextGenerationOptions } from "./text-generation.ts";
 import type { TaggedEntity, TaggedToken, TokenClassificationOptions } from "./token-classification.ts";
 import type { TranslatedText } from "./translation.ts";
+import type { WrittenToken } from "./written-tokens.ts";
+
+/** What the options of every call may hold besides. */
+export interface CallControls {
+  /** Stops the call, which then fails with "interrupted". */
+  readonly signal?: AbortSignal;
+}
+
+/** The same for tasks that write text. */
+export interface WritingControls extends CallControls {
+  /**
+   * Hears of each token as soon as it is written. Beams change their minds, so with them tokens come when their text is
+   * finished.
+   */
+  readonly onToken?: (token: WrittenToken) => void;
+}
 
 /** A task's function: one input or a list. */
-export interface Pipeline<Input, Options, One, Many> {
-  (input: Input, options?: Spelled<Options>): Promise<One>;
-  (inputs: readonly Input[], options?: Spelled<Options>): Promise<Many>;
+export interface Pipeline<Input, Options, One, Many, Controls = CallControls> {
+  (input: Input, options?: Spelled<Options> & Controls): Promise<One>;
+  (inputs: readonly Input[], options?: Spelled<Options> & Controls): Promise<Many>;
   /** Ends the thread. Calls that are under way fail with "interrupted". */
   dispose(): Promise<void>;
+}
+
+/** The function of a task that writes text. */
+export interface WritingPipeline<Options, One, Many>
+  extends Pipeline<string, Options, One, Many, WritingControls> {
+  /** The tokens of one result or of several as they are written. Whoever leaves the loop stops the writing. */
+  stream(
+    input: string | readonly string[],
+    options?: Spelled<Options> & CallControls,
+  ): AsyncGenerator<WrittenToken, void, undefined>;
 }
 
 /** Options whose names may also be spelled with underscores. */
@@ -29,18 +55,18 @@ export interface QuestionAnsweringPipeline {
   (
     question: string,
     context: string,
-    options?: Spelled<QuestionAnsweringOptions>,
+    options?: Spelled<QuestionAnsweringOptions> & CallControls,
   ): Promise<Answer | Answer[]>;
   (
     questions: string | readonly string[],
     contexts: string | readonly string[],
-    options?: Spelled<QuestionAnsweringOptions>,
+    options?: Spelled<QuestionAnsweringOptions> & CallControls,
   ): Promise<(Answer | Answer[])[]>;
   dispose(): Promise<void>;
 }
 
 type Tags = (TaggedToken | TaggedEntity)[];
-type TextToTextPipeline<Result> = Pipeline<string, Partial<DecodingOptions>, Result[], Result[]>;
+type TextToTextPipeline<Result> = WritingPipeline<Partial<DecodingOptions>, Result[], Result[]>;
 
 /** The functions by their tasks. */
 export interface Pipelines {
@@ -61,7 +87,7 @@ export interface Pipelines {
   "token-classification": Pipeline<string, TokenClassificationOptions, Tags, Tags[]>;
   "question-answering": QuestionAnsweringPipeline;
   "feature-extraction": Pipeline<string, FeatureExtractionOptions, FeatureTensor, FeatureTensor>;
-  "text-generation": Pipeline<string, TextGenerationOptions, GeneratedText[], GeneratedText[][]>;
+  "text-generation": WritingPipeline<TextGenerationOptions, GeneratedText[], GeneratedText[][]>;
   summarization: TextToTextPipeline<Summary>;
   translation: TextToTextPipeline<TranslatedText>;
   "text2text-generation": TextToTextPipeline<GeneratedText>;

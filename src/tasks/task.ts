@@ -6,6 +6,7 @@ import type { ModelTokenizers } from "../tokenizers/files/folder.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { didYouMean, QkvError } from "../util/errors.ts";
 import { camelCase } from "../util/spelling.ts";
+import type { WrittenToken } from "./written-tokens.ts";
 
 /** An opened model with all that a task needs of it. */
 export interface TaskModel {
@@ -35,6 +36,11 @@ export interface TaskControls {
   /** Stops between two batches; the call then fails with "interrupted". */
   readonly signal?: AbortSignal;
   readonly onTruncated?: (truncation: Truncation) => void;
+  /**
+   * Hears of each token that is written, as soon as it is there. Beams change their minds, so with them tokens come
+   * when their text is finished. Tasks that write nothing say nothing.
+   */
+  readonly onToken?: ((token: WrittenToken) => void) | undefined;
 }
 
 /** A task with its model, ready to be run. */

@@ -52,19 +52,19 @@ export const textGeneration: TaskDefinition = {
           controls.onTruncated?.(truncation);
           return kept;
         });
-        const found = await generator.generate(prompts, decoding, controls);
         const decode = (ids: readonly number[]) => textOf(target, ids);
-        return found.map((hypotheses, index) => {
-          const prompt = prompts[index]!;
-          const before = decode(prompt).length;
-          return hypotheses.map(({ tokens }): GeneratedText => {
-            const written = decode([...prompt, ...tokens]).slice(before);
-            return {
-              generated_text: returnFullText ? texts[index]! + written : written,
+        const before = prompts.map((prompt) => decode(prompt).length);
+        const written = (index: number, tokens: readonly number[]) =>
+          decode([...prompts[index]!, ...tokens]).slice(before[index]!);
+        const found = await generator.generate(prompts, decoding, controls, written);
+        return found.map((hypotheses, index) =>
+          hypotheses.map(
+            ({ tokens }): GeneratedText => ({
+              generated_text: (returnFullText ? texts[index]! : "") + written(index, tokens),
               ...(truncated.has(index) && { truncated: true }),
-            };
-          });
-        });
+            }),
+          ),
+        );
       },
       dispose: () => generator.dispose(),
     };

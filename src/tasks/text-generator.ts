@@ -5,6 +5,7 @@ import { SequenceGenerator } from "../generation/sequence-to-sequence.ts";
 import type { Device } from "../runtime/device.ts";
 import { QkvError } from "../util/errors.ts";
 import { checkGoing, type TaskControls, type TaskModel, textOf } from "./task.ts";
+import { tellFinished, tokenTeller } from "./written-tokens.ts";
 
 /** Tokens of one batch, padding included. */
 const tokensPerBatch = 1536;
@@ -44,13 +45,19 @@ export class TextGenerator {
     return new TextGenerator(opened, generator);
   }
 
-  /** What follows each prompt or source, in their order; those of similar length are generated together. */
+  /**
+   * What follows each prompt or source, in their order; those of similar length are generated together.
+   * @param written - the text of an input's tokens, for those who listen
+   */
   async generate(
     rows: readonly (readonly number[])[],
     decoding: Partial<DecodingOptions>,
     controls: TaskControls,
+    written: (index: number, tokens: readonly number[]) => string,
   ): Promise<Hypothesis[][]> {
     checkIds(rows, this.#opened);
+    const tell = controls.onToken && tokenTeller(written, controls.onToken);
+    const tellsAtOnce = tell !== undefined && (decoding.numBeams ?? 1) === 1;
     const order = [...rows.keys()].sort((left, right) => rows[left]!.length - rows[right]!.length);
     const results = new Array<Hypothesis[]>(rows.length);
     for (let start = 0; start < order.length; ) {
@@ -65,10 +72,12 @@ export class TextGenerator {
         {
           signal: controls.signal,
           decodeText: (tokens) => textOf(this.#opened.tokenizers.target, tokens, false),
+          ...(tellsAtOnce && { onToken: (event) => tell(batch[event.sequence]!, event) }),
         },
       );
       batch.forEach((index, place) => {
         results[index] = found[place]!;
+        if (tell !== undefined && !tellsAtOnce) tellFinished(index, found[place]!, tell);
       });
       start = end;
     }

@@ -59,13 +59,11 @@ export class TextToText {
       const whole = typeof prefix === "string" ? prefix + text : text;
       return encodeWithin(this.#opened, whole, index, { ...controls, onTruncated }).ids;
     });
-    const found = await this.#generator.generate(sources, decoding, controls);
     const { target } = this.#opened.tokenizers;
+    const written = (_: number, tokens: readonly number[]) => textOf(target, tokens).trim();
+    const found = await this.#generator.generate(sources, decoding, controls, written);
     return found.map((hypotheses, index) => ({
-      hypotheses: hypotheses.map(({ tokens, score }) => ({
-        text: textOf(target, tokens).trim(),
-        score,
-      })),
+      hypotheses: hypotheses.map(({ tokens, score }) => ({ text: written(index, tokens), score })),
       truncated: truncated.has(index),
     }));
   }

@@ -1,4 +1,3 @@
-import type { GenerationControls } from "../generation/decode.ts";
 import type { DecodingOptions } from "../generation/decoding-options.ts";
 import { SequenceGenerator } from "../generation/sequence-to-sequence.ts";
 import { type Transformer, transformerGeneration } from "../models/transformer.ts";
@@ -7,6 +6,8 @@ import type { ParameterSpec } from "../nn/parameters.ts";
 import type { CompileOptions, Device, DeviceArray } from "../runtime/device.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { QkvError } from "../util/errors.ts";
+import type { TaskControls } from "./task.ts";
+import { tellFinished, tokenTeller } from "./written-tokens.ts";
 
 /** What a translation model is besides its weights. */
 export interface TranslationModel {
@@ -79,7 +80,7 @@ export class Translator {
     texts: readonly string[],
     options: Partial<DecodingOptions> = {},
     parameters: ReadonlyMap<string, DeviceArray> = this.#parameters,
-    controls: Pick<GenerationControls, "signal"> = {},
+    { signal, onToken }: Pick<TaskControls, "signal" | "onToken"> = {},
   ): Promise<Translation[]> {
     const results = new Array<Translation>(texts.length);
     const sources: { ids: number[]; truncated: boolean; index: number }[] = [];
@@ -90,6 +91,8 @@ export class Translator {
     });
     sources.sort((left, right) => left.ids.length - right.ids.length);
     const decoding = { ...this.model.decoding, ...options };
+    const tell = onToken && tokenTeller((_, tokens) => this.#textOf(tokens), onToken);
+    const tellsAtOnce = tell !== undefined && (decoding.numBeams ?? 1) === 1;
     for (let start = 0; start < sources.length; ) {
       let end = start + 1;
       while (end < sources.length && (end + 1 - start) * sources[end]!.ids.length <= tokensPerBatch) end++;
@@ -103,7 +106,11 @@ export class Translator {
           maxNewTokens: options.maxNewTokens ?? (options.maxLength === undefined ? maxNewTokens : undefined),
         },
         parameters,
-        { decodeText: (tokens) => this.model.targetTokenizer.decode(tokens), ...controls },
+        {
+          signal,
+          decodeText: (tokens) => this.model.targetTokenizer.decode(tokens),
+          ...(tellsAtOnce && { onToken: (event) => tell(batch[event.sequence]!.index, event) }),
+        },
       );
       batch.forEach(({ index, truncated }, place) => {
         const hypotheses = generated[place]!.map(({ tokens, score }) => ({
@@ -113,6 +120,7 @@ export class Translator {
         const [best] = hypotheses;
         if (best === undefined) throw new QkvError("internal", "translation: no hypothesis was finished");
         results[index] = { ...best, hypotheses, truncated };
+        if (tell !== undefined && !tellsAtOnce) tellFinished(index, generated[place]!, tell);
       });
       start = end;
     }

@@ -25,6 +25,15 @@ export class QkvError extends Error {
   }
 }
 
+/** The error where a model gives what is no number: weights that stay in their file are not looked through before. */
+export function notFinite(where: string, what: string): QkvError {
+  return new QkvError(
+    "weights",
+    `${where}: the model's ${what} must be finite numbers; got NaN or infinity; its weights hold such, or are of ` +
+      "another model; fetch them again",
+  );
+}
+
 const usersMistakes: ReadonlySet<ErrorCode> = new Set(["option", "config", "file", "data", "weights"]);
 
 /** Whether the person who called can mend it (exit code 2) rather than the run having failed (exit code 1). */

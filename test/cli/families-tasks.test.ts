@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { pipeline, type Truncation } from "../../src/node.ts";
+import { loadTranslator, pipeline, type Truncation, type WrittenToken } from "../../src/node.ts";
 import { hasShared, needsShared } from "../shared.ts";
 import { makeModelFolder, pairEncoding, wordPiece } from "../unit/tasks/task-folders.ts";
 import { makeFolder, output, qkv } from "./qkv.ts";
@@ -115,6 +115,30 @@ describe.skipIf(!hasShared)(`verbs${needsShared}`, () => {
     expect([wrong.code, wrong.stdout]).toEqual([2, ""]);
   });
 
+  test("--stream prints the same, token by token", async () => {
+    const both = async (...args: string[]) => {
+      const whole = await output([...args, "--no-stream", "--max-new-tokens", "7", "two cats", "a sun"]);
+      const told = await output([...args, "--stream", "--max-new-tokens", "7", "two cats", "a sun"]);
+      expect(told).toBe(whole);
+      expect(whole).not.toBe("");
+    };
+    await both("complete", "--model", gpt2);
+    await both("summarize", "--model", bart);
+    await both("translate", "--model", bart);
+    await both("translate");
+    const mixed = await qkv(["complete", "--model", gpt2, "--stream", "--json", "the cat"]);
+    expect([mixed.code, mixed.stderr]).toEqual([2, expect.stringContaining("--stream prints plain text")]);
+  });
+
+  test("weights stay in their file or are laid out anew", async () => {
+    const run = (...flags: string[]) =>
+      output(["complete", "--model", gpt2, "--max-new-tokens", "5", ...flags, "the cat"]);
+    expect(await run("--prepacking")).toBe(await run("--no-prepacking"));
+    await expect(pipeline("text-generation", gpt2, { prepacking: 1 } as object)).rejects.toThrow(
+      "prepacking: must be true or false; got 1",
+    );
+  });
+
   test("embed and search", async () => {
     const model = ["--model", bert.base];
     const texts = "the cat\n\ntwo red trees\nten green trees in the sun\n";
@@ -184,10 +208,70 @@ describe.skipIf(!hasShared)(`verbs${needsShared}`, () => {
     expect(await write(["the cat"], { max_new_tokens: 3 })).toEqual([
       [{ generated_text: expect.any(String) }],
     ]);
+
+    expect(await write([], {})).toEqual([]);
     await write.dispose();
 
     await expect(pipeline("fill-mask")).rejects.toThrow("needs a model");
     await expect(pipeline("text-clasification" as "fill-mask", bert.base)).rejects.toThrow("did you mean");
     await expect(pipeline("fill-mask", bert.maskedlm, { thread: 1 } as object)).rejects.toThrow("threads");
+  });
+
+  test("pipeline: tokens as they come, and calls that are stopped", async () => {
+    const write = await pipeline("text-generation", gpt2, { threads: 1 });
+    const options = { maxNewTokens: 12, minNewTokens: 12 };
+    const [whole] = await write("the cat", options);
+    const heard: WrittenToken[] = [];
+    await write("the cat", { ...options, onToken: (token) => heard.push(token) });
+    expect(`the cat${heard.map(({ text }) => text).join("")}`).toBe(whole!.generated_text);
+    const streamed: WrittenToken[] = [];
+    for await (const token of write.stream("the cat", options)) streamed.push(token);
+    expect(streamed).toEqual(heard);
+    // Leaving the loop stops the writing, and the next call is answered.
+    for await (const { index } of write.stream(["the cat", "a tree"], { ...options, maxNewTokens: 40 })) {
+      expect(index).toBeTypeOf("number");
+      break;
+    }
+    expect(await write("the cat", options)).toEqual([whole]);
+
+    const stopped = new AbortController();
+    const call = write("the cat", {
+      maxNewTokens: 40,
+      minNewTokens: 40,
+      signal: stopped.signal,
+      onToken: () => stopped.abort(),
+    });
+    await expect(call).rejects.toMatchObject({ code: "interrupted" });
+    const before = write(["the cat"], { ...options, signal: AbortSignal.abort() });
+    await expect(before).rejects.toMatchObject({ code: "interrupted" });
+    const late = write("the cat", { ...options, maxNewTokens: 45, signal: AbortSignal.timeout(1) });
+    await expect(late).rejects.toMatchObject({ code: "interrupted" });
+    await expect(write("the cat", { signal: "now" } as object)).rejects.toThrow("must be an AbortSignal");
+    await expect(write("the cat", { onToken: "me" } as object)).rejects.toThrow("must be a function");
+    await write.dispose();
+
+    const classify = await pipeline("text-classification", bert.seqcls, { threads: 1 });
+    await expect(classify("the cat", { onToken: () => {} } as object)).rejects.toThrow("writes no tokens");
+    await expect(classify("the cat", { signal: AbortSignal.abort() })).rejects.toThrow("before it began");
+    await classify.dispose();
+  });
+
+  test("a translator tells its tokens and can be stopped", async () => {
+    const translator = await loadTranslator();
+    const tokens: WrittenToken[] = [];
+    const texts = ["", "Good morning."];
+    const onToken = (token: WrittenToken) => tokens.push(token);
+    for (const numBeams of [1, 5]) {
+      tokens.length = 0;
+      const [, { text }] = (await translator.translate(texts, { numBeams }, { onToken })) as [
+        unknown,
+        { text: string },
+      ];
+      expect(tokens.map((token) => token.text).join("")).toBe(text);
+      expect(new Set(tokens.map(({ index }) => index))).toEqual(new Set([1]));
+    }
+    const signal = AbortSignal.abort();
+    await expect(translator.translate(texts, {}, { signal })).rejects.toMatchObject({ code: "interrupted" });
+    await translator.dispose();
   });
 });

@@ -240,6 +240,10 @@ test.each<[string, number[][], Partial<DecodingOptions>, RegExp]>([
     {},
     /must end with a token that is looked at; got an empty one \(prompt 2\)/,
   ],
+  // To the engine -1 would be the last token, without a word.
+  ["a negative token", [[3], [4, -1]], {}, /whole numbers from 0 to 28; got -1 \(prompt 2\)/],
+  ["a token outside the vocabulary", [[29]], {}, /whole numbers from 0 to 28; got 29 \(prompt 1\)/],
+  ["half a token", [[1.5]], {}, /whole numbers from 0 to 28; got 1.5/],
   ["a prompt without room", [Array(96).fill(3)], {}, /shorter than the model's 96 positions; got 96 tokens/],
   [
     "no room for a token",
@@ -255,4 +259,20 @@ test.each<[string, number[][], Partial<DecodingOptions>, RegExp]>([
   ],
 ])("%s is refused", async (_, rows, options, message) => {
   await expect(generate(rows, options)).rejects.toThrow(message);
+});
+
+test("weights that are no numbers are told, not written as tokens", async () => {
+  const generation = gpt2Generation(config, tree);
+  if (generation.kind !== "causal") throw new Error("GPT-2 is a causal model");
+  const fixedParameters = (address: string) => ({
+    data: address === "finalNorm.bias" ? weights(address).fill(Number.NaN) : weights(address),
+  });
+  const broken = await CausalGenerator.create(device, generation, { fixedParameters });
+  await expect(broken.generate([[3]], {})).rejects.toMatchObject({ code: "weights" });
+  await expect(broken.generate([[3]], { numBeams: 2 })).rejects.toThrow(/finite numbers; got NaN/);
+  await broken.dispose();
+});
+
+test("no prompts give nothing", async () => {
+  expect(await generate([], {})).toEqual([]);
 });

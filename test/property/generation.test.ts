@@ -189,3 +189,18 @@ test("padding of the batch changes nothing, and no position sees a later one", a
     { numRuns: 15 },
   );
 });
+
+test.each<[string, number[][], object, RegExp]>([
+  // To the engine -1 would be the last token, without a word.
+  ["a negative token", [[3], [4, -1]], {}, /whole numbers from 0 to 22; got -1 \(source 2\)/],
+  ["a token outside the vocabulary", [[23]], {}, /whole numbers from 0 to 22; got 23 \(source 1\)/],
+  ["a source without positions", [Array(65).fill(3)], {}, /64 positions at most; got 65 tokens \(source 1\)/],
+  ["a wrong target prompt", [[3]], { targetPrompts: [[1, -2]] }, /got -2 \(target prompt 1\)/],
+  ["a target prompt too many", [[3]], { targetPrompts: [[1], [1]] }, /as many as sources; got 2 for 1/],
+])("%s is refused", async (_, sources, controls, message) => {
+  await expect(generator.generate(sources, {}, new Map(), controls)).rejects.toThrow(message);
+});
+
+test("no sources give nothing", async () => {
+  expect(await generator.generate([], {})).toEqual([]);
+});

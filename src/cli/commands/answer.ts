@@ -1,14 +1,7 @@
 import type { Command } from "commander";
 import { examples, wholeNumber } from "../arguments.ts";
-import {
-  addTaskOptions,
-  inCodePoints,
-  onOneLine,
-  sayTruncated,
-  type TaskFlags,
-  withPipeline,
-} from "../task-command.ts";
-import { print, readWholeText } from "../text-files.ts";
+import { addTaskOptions, inCodePoints, sayTruncated, type TaskFlags, withPipeline } from "../task-command.ts";
+import { onOneLine, print, readWholeText } from "../text-files.ts";
 
 interface AnswerFlags extends TaskFlags {
   context?: string;

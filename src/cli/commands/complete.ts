@@ -1,6 +1,15 @@
 import type { Command } from "commander";
 import { examples, wholeNumber } from "../arguments.ts";
-import { addTaskOptions, onOneLine, runOnLines, type TaskFlags } from "../task-command.ts";
+import {
+  addStreamOptions,
+  addTaskOptions,
+  mostStreamed,
+  printStream,
+  runOnLines,
+  type StreamFlags,
+  type TaskFlags,
+} from "../task-command.ts";
+import { onOneLine, print } from "../text-files.ts";
 import { addDecodingOptions, type DecodingFlags, decodingOptions } from "./translate.ts";
 
 export function defineComplete(program: Command): void {
@@ -8,7 +17,7 @@ export function defineComplete(program: Command): void {
     .command("complete")
     .description("go on from texts: the arguments, a file, or standard input line by line")
     .argument("[text...]", "beginnings");
-  addDecodingOptions(addTaskOptions(command, "a text file, one beginning a line"))
+  addStreamOptions(addDecodingOptions(addTaskOptions(command, "a text file, one beginning a line")))
     .option("--num-return-sequences <n>", "write this many for each text", wholeNumber(1))
     .addHelpText(
       "after",
@@ -17,8 +26,8 @@ export function defineComplete(program: Command): void {
         'qkv complete --model models/gpt2 --do-sample --top-p 0.9 --max-new-tokens 60 "Once upon a time"',
       ),
     )
-    .action(async (texts: string[], flags: TaskFlags & DecodingFlags, self: Command) => {
-      const isShown = texts.length > 0;
+    .action(async (texts: string[], flags: TaskFlags & DecodingFlags & StreamFlags, self: Command) => {
+      const shown = texts.length > 0 ? (text: string) => text : onOneLine;
       await runOnLines(
         "text-generation",
         texts,
@@ -34,9 +43,14 @@ export function defineComplete(program: Command): void {
               ...(first?.truncated && { truncated: true }),
             });
           }
-          return results
-            .map(({ generated_text }) => (isShown ? generated_text : onOneLine(generated_text)))
-            .join("\n");
+          return results.map(({ generated_text }) => shown(generated_text)).join("\n");
+        },
+        {
+          most: mostStreamed(flags, self),
+          run: async (pipe, text, until) => {
+            await until(print(shown(text)));
+            await printStream(pipe.stream(text, decodingOptions(flags)), until, shown);
+          },
         },
       );
     });

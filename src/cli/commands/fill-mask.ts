@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { examples, wholeNumber } from "../arguments.ts";
-import { addTaskOptions, onOneLine, runOnLines, type TaskFlags } from "../task-command.ts";
+import { addTaskOptions, runOnLines, type TaskFlags } from "../task-command.ts";
+import { onOneLine } from "../text-files.ts";
 
 export function defineFillMask(program: Command): void {
   const command = program

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { examples } from "../arguments.ts";
-import { addTaskOptions, inCodePoints, onOneLine, runOnLines, type TaskFlags } from "../task-command.ts";
+import { addTaskOptions, inCodePoints, runOnLines, type TaskFlags } from "../task-command.ts";
+import { onOneLine } from "../text-files.ts";
 
 interface TagFlags extends TaskFlags {
   aggregationStrategy: "none" | "simple";

@@ -1,9 +1,10 @@
 import type { Command } from "commander";
-import type { DecodingOptions, LoadedTranslator, Translation } from "../../node.ts";
-import { examples, given, number, threadsOption, wholeNumber } from "../arguments.ts";
+import type { DecodingOptions, LoadedTranslator, Translation, WrittenToken } from "../../node.ts";
+import { addEngineOptions, examples, given, number, wholeNumber } from "../arguments.ts";
 import { type HubFlags, modelFolder, offlineOption } from "../models.ts";
 import { interruptible } from "../stopping.ts";
-import { inputChunks, print } from "../text-files.ts";
+import { addStreamOptions, mostStreamed, type StreamFlags, type Until } from "../task-command.ts";
+import { inputChunks, onOneLine, print } from "../text-files.ts";
 
 export interface DecodingFlags {
   numBeams?: number;
@@ -39,13 +40,13 @@ export function decodingOptions(flags: DecodingFlags): Partial<DecodingOptions> 
   return doSample && numBeams === undefined ? { ...chosen, numBeams: 1 } : chosen;
 }
 
-interface TranslateFlags extends DecodingFlags, HubFlags {
+interface TranslateFlags extends DecodingFlags, HubFlags, StreamFlags {
   model?: string;
   adapter?: string;
   input?: string;
   output?: string;
   threads?: number;
-  json?: boolean;
+  prepacking?: boolean;
 }
 
 export function defineTranslate(program: Command): void {
@@ -61,9 +62,8 @@ export function defineTranslate(program: Command): void {
     .option("--adapter <folder>", "an adapter that the model gets, as PEFT writes it (LoRA)")
     .option("--input <file>", "a text file, one sentence a line")
     .option("--output <file>", "write the translations here, as a whole or not at all");
-  addDecodingOptions(command)
+  addStreamOptions(addEngineOptions(addDecodingOptions(command)))
     .option("--num-return-sequences <n>", "print this many of the best: score, tab, text", wholeNumber(1))
-    .addOption(threadsOption())
     .option("--json", "print one JSON object a line")
     .addHelpText(
       "after",
@@ -88,10 +88,10 @@ export function defineTranslate(program: Command): void {
       await interruptible(async (until) => {
         const translator = await loadTranslator(
           folder,
-          given({ threads: flags.threads, adapter: flags.adapter }),
+          given({ threads: flags.threads, prepacking: flags.prepacking, adapter: flags.adapter }),
         );
         try {
-          const printed = translated(chunks, translator, flags, until);
+          const printed = translated(chunks, translator, flags, mostStreamed(flags, self), until);
           if (flags.output !== undefined) await writeFile(flags.output, printed);
           else for await (const text of printed) await until(print(text));
         } finally {
@@ -110,7 +110,8 @@ async function* translated(
   chunks: Iterator<string[]> | AsyncIterator<string[]>,
   translator: LoadedTranslator,
   flags: TranslateFlags,
-  until: <Value>(value: Promise<Value>) => Promise<Value>,
+  most: number,
+  until: Until,
 ): AsyncGenerator<string, void, undefined> {
   const options = decodingOptions(flags);
   let line = 0;
@@ -122,15 +123,26 @@ async function* translated(
     if (done) return;
     next = read();
     next.catch(() => {});
-    const translations = await until(translator.translate(sources, options));
-    const results = translations.map((translation, index) => {
+    const sayCut = ({ truncated }: Translation) => {
       line++;
-      if (translation.truncated) {
+      if (truncated) {
         process.stderr.write(`qkv: line ${line} is longer than the model can read; its end was left out\n`);
       }
-      return `${format(sources[index]!, translation, flags)}\n`;
-    });
-    yield results.join("");
+    };
+    if (sources.length <= most) {
+      for (const source of sources) {
+        const onToken = ({ text }: WrittenToken) => process.stdout.write(onOneLine(text));
+        const [translation] = await until(translator.translate([source], options, { onToken }));
+        sayCut(translation!);
+        yield "\n";
+      }
+      continue;
+    }
+    const translations = await until(translator.translate(sources, options));
+    translations.forEach(sayCut);
+    yield translations
+      .map((translation, index) => `${format(sources[index]!, translation, flags)}\n`)
+      .join("");
   }
 }
 
@@ -146,9 +158,6 @@ function format(source: string, translation: Translation, flags: TranslateFlags)
     .map((hypothesis) => `${hypothesis.score.toFixed(4)}\t${onOneLine(hypothesis.text)}`)
     .join("\n");
 }
-
-/** So that line N of the output is the translation of line N of the input, whatever a model writes. */
-const onOneLine = (text: string): string => text.replace(/[\r\n]+/g, " ");
 
 async function writeFile(path: string, texts: AsyncIterable<string>): Promise<void> {
   const { writeFileAtomically } = await import("../../util/node/atomic-file.ts");

@@ -8,7 +8,12 @@ import { inputsFromJson } from "../../models/inputs.ts";
 import type { Device } from "../../runtime/device.ts";
 import { QkvError } from "../../util/errors.ts";
 import { decodingOfModel } from "../decoding-of-model.ts";
-import { type JsonObject, type ModelFolder, openModelFolder } from "./model-folder.ts";
+import {
+  type JsonObject,
+  type ModelFolder,
+  type ModelFolderOptions,
+  openModelFolder,
+} from "./model-folder.ts";
 
 /** What `generateFromIds` gives, spelled as in files. */
 export interface GeneratedIds {
@@ -33,9 +38,9 @@ export async function generateFromIds(
   folder: string,
   inputs: unknown,
   options: unknown = {},
-  controls: Pick<GenerationControls, "signal"> = {},
+  { signal, prepacking }: Pick<GenerationControls, "signal"> & Pick<ModelFolderOptions, "prepacking"> = {},
 ): Promise<GeneratedIds> {
-  const opened = await openModelFolder(folder);
+  const opened = await openModelFolder(folder, { prepacking });
   const { generation } = opened.model;
   if (generation === undefined) {
     throw new QkvError(
@@ -45,7 +50,7 @@ export async function generateFromIds(
   }
   const { decoding, padTokenId } = decodingOf(opened, options);
   const { ids, masks, targetPrompts } = readInputs(opened.model, inputs, padTokenId, decoding.eosTokenId);
-  const allControls = { ...controls, ...textControls(opened, decoding) };
+  const allControls = { signal, ...textControls(opened, decoding) };
 
   // The registry's models have forgotten what their parameters are called.
   type AnyModel = Parameters<typeof SequenceGenerator.create<object>>[1] &

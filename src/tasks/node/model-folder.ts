@@ -56,6 +56,11 @@ export interface ModelFolderOptions extends ModelOptions {
   readonly adapter?: string;
   /** Whether float32 weights stay in their files and are mapped. Default: true. */
   readonly mapped?: boolean;
+  /**
+   * Whether the engine lays weights out anew, which takes memory for a copy of them. Default: not for a decoder-only
+   * model that writes text, so that its weights stay in their files and its first token comes soon.
+   */
+  readonly prepacking?: boolean | undefined;
   /** Whether the tokenizers are read. Default: true. */
   readonly withTokenizers?: boolean;
 }
@@ -99,6 +104,7 @@ export async function openModelFolder(
     weights: {
       fixedParameters: (address) => loaded.inFiles.get(address) ?? inMemory.get(address),
       ...(loaded.folder !== undefined && { folder: loaded.folder }),
+      prepacking: options.prepacking ?? model.generation?.kind !== "causal",
     },
     parameters,
     bytesInMemory: loaded.bytesInMemory + (ofAdapter?.bytesInMemory ?? 0),

@@ -11,23 +11,27 @@ import { openModelFolder } from "./model-folder.ts";
 import { readJsonFile } from "./shipped.ts";
 import { openTranslator } from "./translation-folder.ts";
 
-/**
- * Opens a model folder for a task.
- * @param adapter - the folder of an adapter that the model gets
- * @throws QkvError for an unknown task, or a model that is none for it
- */
+/** How a task's model is opened. */
+export interface OpenTaskOptions {
+  /** The folder of an adapter that the model gets. */
+  readonly adapter?: string | undefined;
+  /** See `ModelFolderOptions`. */
+  readonly prepacking?: boolean | undefined;
+}
+
+/** Opens a model folder for a task. @throws QkvError for an unknown task, or a model that is none for it */
 export async function openTask(
   device: Device,
   name: string,
   folder: string,
-  adapter?: string,
+  options: OpenTaskOptions = {},
 ): Promise<Task> {
   const task = findTask(name);
   if (name.startsWith("translation") && (await modelTypeOf(folder)) === "transformer") {
-    if (adapter !== undefined) throw noAdapters(folder);
+    if (options.adapter !== undefined) throw noAdapters(folder);
     return translationTask(await openTranslator(folder, device));
   }
-  return await task.open(device, await openTaskModel(device, folder, task.head, adapter), name);
+  return await task.open(device, await openTaskModel(device, folder, task.head, options), name);
 }
 
 async function modelTypeOf(folder: string): Promise<unknown> {
@@ -38,11 +42,12 @@ async function modelTypeOf(folder: string): Promise<unknown> {
 /** A translator of our own kind as a task. */
 function translationTask(translator: Translator): Task {
   return {
-    async run(inputs, options) {
+    async run(inputs, options, controls) {
       const texts = inputs.map((input, index) => checkText("translation", input, index));
       const given = camelCaseKeys("translation", options);
-      return (await translator.translate(texts, given)).map(({ hypotheses, truncated }) =>
-        hypotheses.map(({ text }) => ({ translation_text: text, ...(truncated && { truncated: true }) })),
+      return (await translator.translate(texts, given, undefined, controls)).map(
+        ({ hypotheses, truncated }) =>
+          hypotheses.map(({ text }) => ({ translation_text: text, ...(truncated && { truncated: true }) })),
       );
     },
     dispose: () => translator.dispose(),
@@ -58,10 +63,10 @@ async function openTaskModel(
   device: Device,
   folder: string,
   head: Head,
-  adapter: string | undefined,
+  { adapter, prepacking }: OpenTaskOptions,
 ): Promise<TaskModel> {
   const { tokenizers, ...opened } = await openModelFolder(folder, {
-    ...{ device, head, withoutPooler: true },
+    ...{ device, head, prepacking, withoutPooler: true },
     ...(adapter !== undefined && { adapter }),
   });
   if (tokenizers === undefined) {
@@ -87,29 +92,31 @@ export interface TextTranslator {
 export async function openAnyTranslator(
   device: Device,
   folder: string,
-  adapter?: string,
+  options: OpenTaskOptions = {},
 ): Promise<TextTranslator> {
   const type = await modelTypeOf(folder);
   // Whatever is no model of a known kind is refused in the words of the kind that we train.
   if (!["marian", "bart", "t5"].includes(String(type))) {
-    if (adapter !== undefined && type === "transformer") throw noAdapters(folder);
+    if (options.adapter !== undefined && type === "transformer") throw noAdapters(folder);
     const translator = await openTranslator(folder, device);
     return {
       translate: (texts, options, controls) => translator.translate(texts, options, undefined, controls),
       dispose: () => translator.dispose(),
     };
   }
-  const opened = await openTaskModel(device, folder, "sequence-to-sequence", adapter);
+  const opened = await openTaskModel(device, folder, "sequence-to-sequence", options);
   const writer = await TextToText.create(device, opened, "translation");
   return {
     translate: async (texts, options, controls) => {
       const filled = [...texts.keys()].filter((index) => texts[index]!.trim() !== "");
       const nothing = { text: "", score: 0 };
       const results = texts.map((): Translation => ({ ...nothing, hypotheses: [nothing], truncated: false }));
+      const { onToken, ...others } = controls;
       const written = await writer.write(
         filled.map((index) => texts[index]!),
         options,
-        controls,
+        // An empty text among them shifts the numbers of those after it.
+        { ...others, onToken: onToken && ((token) => onToken({ ...token, index: filled[token.index]! })) },
       );
       filled.forEach((index, place) => {
         results[index] = { ...written[place]!.hypotheses[0]!, ...written[place]! };

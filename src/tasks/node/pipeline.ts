@@ -1,9 +1,11 @@
 import { didYouMean, QkvError } from "../../util/errors.ts";
+import { eventsUntil } from "../../util/events-until.ts";
 import { type HubOptions, hubOptionNames } from "../../weights/node/hub/settings.ts";
 import type { Features } from "../feature-extraction.ts";
-import { FeatureTensor, type Pipelines } from "../pipelines.ts";
+import { type CallControls, FeatureTensor, type Pipelines, type WritingControls } from "../pipelines.ts";
 import { findTask, type PipelineName, type PipelineTask } from "../table.ts";
 import { camelCaseKeys, type Truncation } from "../task.ts";
+import type { WrittenToken } from "../written-tokens.ts";
 import { splitHubOptions } from "./hub-models.ts";
 import { defaultModel, findModel } from "./shipped.ts";
 import { EngineWorker } from "./worker-client.ts";
@@ -14,13 +16,24 @@ export interface PipelineOptions extends HubOptions {
   /** The folder of an adapter that the model gets, as PEFT writes it: adapter_config.json and its weights. */
   readonly adapter?: string;
   /**
+   * Whether the engine lays the weights out anew: faster for each token, but a copy of them in memory. Default: yes,
+   * but for decoder-only models that write text.
+   */
+  readonly prepacking?: boolean;
+  /**
    * Hears of inputs that were longer than the model reads, so that a part of them was left out. Default: a warning of
    * the process.
    */
   readonly onTruncated?: (truncation: Truncation) => void;
 }
 
-const pipelineOptions: readonly string[] = ["threads", "adapter", "onTruncated", ...hubOptionNames];
+const pipelineOptions: readonly string[] = [
+  "threads",
+  "prepacking",
+  "adapter",
+  "onTruncated",
+  ...hubOptionNames,
+];
 
 /** The function that a task's name gives. */
 export type PipelineOf<Name extends PipelineName> = Name extends PipelineTask
@@ -49,7 +62,7 @@ export async function pipeline<Name extends PipelineName>(
     );
   }
   const { hub, others } = splitHubOptions(options);
-  const { threads, adapter, onTruncated = warn(task) } = others;
+  const { adapter, onTruncated = warn(task), ...engine } = others;
   const isTranslation = task.startsWith("translation");
   if (model === undefined && !isTranslation) {
     throw new QkvError(
@@ -58,17 +71,67 @@ export async function pipeline<Name extends PipelineName>(
     );
   }
   const folder = await findModel(model ?? defaultModel, hub);
-  const worker = new EngineWorker(threads === undefined ? {} : { threads });
+  const worker = new EngineWorker(engine);
   try {
     await worker.call("openPipeline", { task, folder, ...(adapter !== undefined && { adapter }) });
   } catch (error) {
     await worker.dispose();
     throw error;
   }
-  const run = (inputs: readonly unknown[], given: unknown) =>
-    worker.call("runPipeline", { inputs, options: given }, { onEvent: onTruncated });
-  const call = callOf(task, run);
-  return Object.assign(call, { dispose: () => worker.dispose() }) as unknown as PipelineOf<Name>;
+  const call = callOf(task, (inputs, given) => {
+    const { signal, onToken, options } = separateControls(task, given);
+    return worker.call(
+      "runPipeline",
+      { inputs, options, tellsTokens: onToken !== undefined },
+      {
+        ...(signal !== undefined && { signal }),
+        onEvent: (event) => ("token" in event ? onToken?.(event.token) : onTruncated(event.truncation)),
+      },
+    );
+  });
+  const more = { dispose: () => worker.dispose(), ...(writes(task) && { stream: streamOf(call) }) };
+  return Object.assign(call, more) as unknown as PipelineOf<Name>;
+}
+
+/** Whether a task writes text, token by token. */
+const writes = (task: string): boolean =>
+  /^(text-generation|text2text-|summarization|translation)/.test(task);
+
+/** Takes what steers a call out of its options, which go to another thread. */
+function separateControls(task: string, given: unknown): WritingControls & { readonly options: unknown } {
+  if (typeof given !== "object" || given === null) return { options: given };
+  const { signal, onToken, ...options } = given as WritingControls & Record<string, unknown>;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new QkvError("option", `${task}: signal must be an AbortSignal; got ${typeof signal}`);
+  }
+  if (onToken !== undefined && typeof onToken !== "function") {
+    throw new QkvError("option", `${task}: onToken must be a function; got ${typeof onToken}`);
+  }
+  if (onToken !== undefined && !writes(task)) {
+    throw new QkvError("option", `${task}: writes no tokens, so onToken hears of none; leave it out`);
+  }
+  return { options, ...(signal && { signal }), ...(onToken && { onToken }) };
+}
+
+/** A task's function as tokens that come one by one. */
+function streamOf(call: (input: unknown, options: object) => Promise<unknown>) {
+  return async function* (
+    input: unknown,
+    options: CallControls = {},
+  ): AsyncGenerator<WrittenToken, void, undefined> {
+    const stopped = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, stopped.signal]) : stopped.signal;
+    let tell: (token: WrittenToken) => void = () => {};
+    const work = call(input, { ...options, signal, onToken: (token: WrittenToken) => tell(token) });
+    try {
+      yield* eventsUntil<WrittenToken>((listener) => {
+        tell = listener;
+        return () => {};
+      }, work);
+    } finally {
+      stopped.abort();
+    }
+  };
 }
 
 type Run = (inputs: readonly unknown[], options: unknown) => Promise<unknown[]>;

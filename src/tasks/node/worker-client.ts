@@ -37,13 +37,23 @@ export class EngineWorker {
   #calls = 0;
   #end: Error | undefined;
 
-  /** @param options.threads - for the engine's kernels; default: as many as the device chooses */
-  constructor({ threads }: { readonly threads?: number } = {}) {
+  /**
+   * @param options.threads - for the engine's kernels; default: as many as the device chooses
+   * @param options.prepacking - whether it lays weights out anew; default: by the model, see `ModelFolderOptions`
+   */
+  constructor({ threads, prepacking }: { readonly threads?: number; readonly prepacking?: boolean } = {}) {
     if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024)) {
       throw new QkvError("option", `threads: must be a whole number from 1 to 1024; got ${threads}`);
     }
     const { port1, port2 } = new MessageChannel();
-    const settings: WorkerSettings = { control: port2, ...(threads !== undefined && { threads }) };
+    if (prepacking !== undefined && typeof prepacking !== "boolean") {
+      throw new QkvError("option", `prepacking: must be true or false; got ${JSON.stringify(prepacking)}`);
+    }
+    const settings: WorkerSettings = {
+      control: port2,
+      ...(threads !== undefined && { threads }),
+      ...(prepacking !== undefined && { prepacking }),
+    };
     this.#control = port1;
     port1.unref();
     this.#worker = new Worker(workerFile(), { workerData: settings, transferList: [port2] });
@@ -66,6 +76,10 @@ export class EngineWorker {
     { onEvent, signal, brake }: CallOptions<Name> = {},
   ): Promise<WorkerTasks[Name]["output"]> {
     if (this.#end !== undefined) return Promise.reject(this.#end);
+    if (signal?.aborted) {
+      const options = { cause: signal.reason };
+      return Promise.reject(new QkvError("interrupted", `${task}: was stopped before it began`, options));
+    }
     const id = this.#calls++;
     const abort = () => this.#tell({ kind: "abort", id });
     const answer = new Promise<WorkerTasks[Name]["output"]>((resolve, reject) => {
@@ -73,7 +87,6 @@ export class EngineWorker {
     });
     this.#worker.ref();
     this.#worker.postMessage({ id, task, input } as Request);
-    if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort, { once: true });
     const pull = (isOn: boolean) => this.#tell({ kind: "brake", id, isOn });
     if (brake?.isOn) pull(true);

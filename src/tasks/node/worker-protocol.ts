@@ -5,6 +5,7 @@ import type { Measured, RunEvent, RunOutcome } from "../../training/run-events.t
 import { type ErrorCode, QkvError } from "../../util/errors.ts";
 import type { Truncation } from "../task.ts";
 import type { Translation } from "../translator.ts";
+import type { WrittenToken } from "../written-tokens.ts";
 import type { EvaluateModelOptions } from "./evaluate-model.ts";
 import type { GeneratedIds } from "./generate-ids.ts";
 import type { TranslationTrace } from "./trace-translation.ts";
@@ -22,8 +23,13 @@ export interface WorkerTasks {
     output: undefined;
   };
   translate: {
-    input: { readonly texts: readonly string[]; readonly options: Partial<DecodingOptions> };
-    event: never;
+    input: {
+      readonly texts: readonly string[];
+      readonly options: Partial<DecodingOptions>;
+      /** Whether each token is told. */
+      readonly tellsTokens?: boolean;
+    };
+    event: WrittenToken;
     output: Translation[];
   };
   /** Loads a model folder for a task; later calls of `runPipeline` use it. */
@@ -33,8 +39,12 @@ export interface WorkerTasks {
     output: undefined;
   };
   runPipeline: {
-    input: { readonly inputs: readonly unknown[]; readonly options: unknown };
-    event: Truncation;
+    input: {
+      readonly inputs: readonly unknown[];
+      readonly options: unknown;
+      readonly tellsTokens: boolean;
+    };
+    event: { readonly truncation: Truncation } | { readonly token: WrittenToken };
     output: unknown[];
   };
   trace: {
@@ -66,6 +76,8 @@ export type TaskName = keyof WorkerTasks;
 export interface WorkerSettings {
   /** Default: as many as the device chooses. */
   readonly threads?: number;
+  /** Whether models are laid out anew; see `ModelFolderOptions`. */
+  readonly prepacking?: boolean;
   /** Where it is told to stop: read between two runs of the engine, and whenever a task reports something. */
   readonly control: MessagePort;
 }

@@ -33,7 +33,7 @@ type Handlers = {
   ) => Promise<WorkerTasks[Name]["output"]>;
 };
 
-const { threads, control } = workerData as WorkerSettings;
+const { threads, prepacking, control } = workerData as WorkerSettings;
 const requests = parentPort as MessagePort;
 /** By what a call is held: stopped for good, or for a while. */
 interface Reins {
@@ -61,25 +61,29 @@ const handlers: Handlers = {
   },
   openTranslator: async ({ folder, adapter }) => {
     const { openAnyTranslator } = await import("./open-task.ts");
-    const opened = await openAnyTranslator(await openDevice(), folder, adapter);
+    const opened = await openAnyTranslator(await openDevice(), folder, { adapter, prepacking });
     await translator?.dispose();
     translator = opened;
     return undefined;
   },
-  translate: async ({ texts, options }, { signal }) => {
+  translate: async ({ texts, options, tellsTokens }, { signal, onEvent }) => {
     if (translator === undefined) throw new QkvError("internal", "translate: no model is open");
-    return await translator.translate(texts, options, { signal });
+    return await translator.translate(texts, options, { signal, ...(tellsTokens && { onToken: onEvent }) });
   },
   openPipeline: async ({ task, folder, adapter }) => {
     const { openTask } = await import("./open-task.ts");
-    const opened = await openTask(await openDevice(), task, folder, adapter);
+    const opened = await openTask(await openDevice(), task, folder, { adapter, prepacking });
     await pipelineTask?.dispose();
     pipelineTask = opened;
     return undefined;
   },
-  runPipeline: async ({ inputs, options }, { signal, onEvent }) => {
+  runPipeline: async ({ inputs, options, tellsTokens }, { signal, onEvent }) => {
     if (pipelineTask === undefined) throw new QkvError("internal", "pipeline: no model is open");
-    return await pipelineTask.run(inputs, options, { signal, onTruncated: onEvent });
+    return await pipelineTask.run(inputs, options, {
+      signal,
+      onTruncated: (truncation) => onEvent({ truncation }),
+      ...(tellsTokens && { onToken: (token) => onEvent({ token }) }),
+    });
   },
   trace: async ({ folder, text, ...options }) => {
     const { traceTranslation } = await import("./trace-translation.ts");
@@ -87,7 +91,7 @@ const handlers: Handlers = {
   },
   generate: async ({ folder, inputs, options }, { signal }) => {
     const { generateFromIds } = await import("./generate-ids.ts");
-    return await generateFromIds(await openDevice(), folder, inputs, options, { signal });
+    return await generateFromIds(await openDevice(), folder, inputs, options, { signal, prepacking });
   },
   traceModel: async ({ folder, inputs, ...options }) => {
     const { traceModel } = await import("./trace-model.ts");

@@ -1,6 +1,7 @@
 /** The values of a model's parameters from a checkpoint: places in a file where they can be, else read. */
 import { dirname, relative, sep } from "node:path";
 import { QkvError } from "../../util/errors.ts";
+import { allFinite } from "../../util/finite.ts";
 import { type BoundTensor, valuesOf } from "../checkpoint-names.ts";
 import { readFloat32Tensors, type TensorInFile } from "./safetensors-file.ts";
 
@@ -63,13 +64,6 @@ export async function loadBoundValues(
     inFiles.set(address, { location: relative(folder, file), offset, length });
   }
   return { inFiles, folder, bytesInMemory };
-}
-
-/** Much faster than asking about each: a number that is not finite times 0 is no number, and stays so in a sum. */
-function allFinite(data: Float32Array): boolean {
-  let sum = 0;
-  for (let index = 0; index < data.length; index++) sum += data[index]! * 0;
-  return sum === 0;
 }
 
 /** Where a parameter's values lie in a file just as they are needed, if they do. */

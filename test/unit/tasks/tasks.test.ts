@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Device } from "../../../src/runtime/device.ts";
 import { openCpu } from "../../../src/runtime/node/engine.ts";
@@ -10,6 +12,8 @@ import type { Answer } from "../../../src/tasks/question-answering.ts";
 import { type Truncation, textOf } from "../../../src/tasks/task.ts";
 import type { Classification } from "../../../src/tasks/text-classification.ts";
 import type { TaggedEntity, TaggedToken } from "../../../src/tasks/token-classification.ts";
+import type { WrittenToken } from "../../../src/tasks/written-tokens.ts";
+import { parse, serialize } from "../../../src/weights/safetensors.ts";
 import { runForward } from "../../golden/family-goldens.ts";
 import { hasShared, needsShared, sharedPath } from "../../shared.ts";
 import { makeModelFolder, pairEncoding, wordPiece } from "./task-folders.ts";
@@ -234,6 +238,50 @@ describe.skipIf(!hasShared)(`tasks${needsShared}`, () => {
     expect(empty).toMatchObject({ text: "", truncated: false });
     expect(own!.text).toBe(translation_text);
     await translator.dispose();
+  });
+
+  test("tokens are told as they are written, with beams when a text is finished; empty lists give nothing", async () => {
+    const listen = async (name: string, folder: string, texts: string[], options: object) => {
+      const tokens: WrittenToken[] = [];
+      const task = await openTask(device, name, folder);
+      const results = await task.run(texts, options, { onToken: (token) => tokens.push(token) });
+      expect(await task.run([], options, {})).toEqual([]);
+      await task.dispose();
+      const told = (index: number) => tokens.filter((token) => token.index === index);
+      return { results: results as Record<string, string>[][], told };
+    };
+    const words = ["the red cat sees ten trees", "two cats", "a sun"];
+    const gpt2 = makeModelFolder("gpt2/lm", await pairEncoding("none"));
+    const bart = makeModelFolder("bart/plain", await pairEncoding("eos"));
+    for (const options of [{}, { num_beams: 2 }]) {
+      const limits = { ...options, max_new_tokens: 9 };
+      const only = { ...limits, return_full_text: false };
+      for (const [name, folder, given, key] of [
+        ["text-generation", gpt2, only, "generated_text"],
+        ["summarization", bart, limits, "summary_text"],
+      ] as const) {
+        const { results, told } = await listen(name, folder, words, given);
+        for (const [index, [result]] of results.entries()) {
+          const own = told(index);
+          expect(own.map(({ text }) => text).join("")).toBe(result![key]);
+          expect(own.map(({ last }) => last)).toEqual(own.map((_, place) => place === own.length - 1));
+          expect(own.every(({ logProbability }) => logProbability <= 0)).toBe(true);
+        }
+      }
+    }
+  });
+
+  test("weights in their file that are no numbers", async () => {
+    const folder = makeModelFolder("bert/seqcls", await wordPiece());
+    const path = join(folder, "model.safetensors");
+    const tensors = new Map(parse(readFileSync(path)).tensors);
+    const bias = tensors.get("classifier.bias")!;
+    const data = Uint8Array.from(bias.data);
+    new DataView(data.buffer).setFloat32(0, Number.NaN, true);
+    writeFileSync(path, serialize(tensors.set("classifier.bias", { ...bias, data })));
+    await expect(run("text-classification", folder, ["the cat"])).rejects.toThrow(
+      "logits must be finite numbers; got NaN",
+    );
   });
 
   test("refuses unknown options, wrong models, folders without a tokenizer", async () => {
