@@ -11,6 +11,7 @@ import {
   endIdsOf,
   type GenerationControls,
   hypothesisCount,
+  roomAfter,
   startSearches,
 } from "./decode.ts";
 import { checkDecodingOptions, checkTokenIds, type DecodingOptions } from "./decoding-options.ts";
@@ -94,7 +95,7 @@ export class CausalGenerator<Tree extends object> {
     const model = this.#model;
     const endIds = endIdsOf(checked, model.eosTokenId);
     const padded = paddedPrompts(prompts, controls.promptMasks, model);
-    const rooms = padded.lengths.map((length) => model.maxPositions - length);
+    const rooms = padded.lengths.map((length) => roomAfter(length, model.maxPositions));
     const searches = startSearches(prompts, rooms, checked, endIds, controls);
 
     const hypotheses = hypothesisCount(checked);
@@ -112,6 +113,7 @@ export class CausalGenerator<Tree extends object> {
       new Map([...read].filter(([name]) => isKeyValueName(name))),
       promptMask,
       padded.lengths,
+      model.maxPositions,
       hypotheses,
     );
     return await decode(searches, hypotheses, first, batch, controls.signal);
@@ -161,10 +163,10 @@ function paddedPrompts(
         `generation: a prompt must end with a token that is looked at; got ${prompt.length === 0 ? "an empty one" : "padding at its end"} (prompt ${row + 1}); pad on the left`,
       );
     }
-    if (length >= maxPositions) {
+    if (length > maxPositions) {
       throw new QkvError(
         "data",
-        `generation: a prompt must be shorter than the model's ${maxPositions} positions; got ${length} tokens (prompt ${row + 1}); cut it`,
+        `generation: a prompt may have the model's ${maxPositions} positions at most; got ${length} tokens (prompt ${row + 1}); cut it`,
       );
     }
     return length;
@@ -214,6 +216,7 @@ class PromptBatch implements DecodingBatch {
   readonly #step: Program;
   readonly #parameters: ReadonlyMap<string, DeviceArray>;
   readonly #caches: HypothesisCaches;
+  readonly #maxPositions: number;
   readonly #hypotheses: number;
   /** Keys and values that all hypotheses of a sequence share: those of the prompt, and of how they all begin. */
   #shared: ReadonlyMap<string, DeviceArray>;
@@ -229,6 +232,7 @@ class PromptBatch implements DecodingBatch {
     prompt: ReadonlyMap<string, DeviceArray>,
     promptMask: DeviceArray,
     lengths: readonly number[],
+    maxPositions: number,
     hypotheses: number,
   ) {
     this.#device = device;
@@ -238,6 +242,7 @@ class PromptBatch implements DecodingBatch {
     this.#shared = prompt;
     this.#sharedMask = promptMask;
     this.#places = lengths;
+    this.#maxPositions = maxPositions;
     this.#hypotheses = hypotheses;
   }
 
@@ -245,7 +250,9 @@ class PromptBatch implements DecodingBatch {
     if (this.#caches.isFull && this.#hypotheses > 1) await this.#shareCommon();
     const hypotheses = this.#hypotheses;
     const shape = [this.#places.length, hypotheses];
-    const positions = this.#places.flatMap((place) => Array<number>(hypotheses).fill(place));
+    // A sequence that is done may stay in the batch beyond the last position; what it gives is not looked at.
+    const last = this.#maxPositions - 1;
+    const positions = this.#places.flatMap((place) => Array<number>(hypotheses).fill(Math.min(place, last)));
     const feeds: Record<string, Feed> = {
       ...this.#caches.feeds(),
       ids: { data: tokens, shape },

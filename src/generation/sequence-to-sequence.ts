@@ -11,6 +11,7 @@ import {
   endIdsOf,
   type GenerationControls,
   hypothesisCount,
+  roomAfter,
   startSearches,
 } from "./decode.ts";
 import { checkDecodingOptions, checkTokenIds, type DecodingOptions } from "./decoding-options.ts";
@@ -83,7 +84,7 @@ export class SequenceGenerator<Tree extends object> {
     const start = checked.decoderStartTokenId ?? model.bosTokenId;
     const prompts = controls.targetPrompts ?? sources.map(() => [start]);
     const prefix = checkTargetPrompts(prompts, sources.length, model.maxPositions);
-    const rooms = sources.map(() => model.maxPositions - prefix);
+    const rooms = sources.map(() => roomAfter(prefix, model.maxPositions));
     const searches = startSearches(prompts, rooms, checked, endIds, controls);
 
     const hypotheses = hypothesisCount(checked);
@@ -127,8 +128,8 @@ function checkTargetPrompts(prompts: Sources, sourceCount: number, maxPositions:
       ? `as many as sources; got ${prompts.length} for ${sourceCount}`
       : prompts.some((prompt) => prompt.length !== length || length === 0)
         ? `all equally long and not empty; got ${prompts.map((prompt) => prompt.length).join(", ")} tokens`
-        : length >= maxPositions
-          ? `shorter than the model's ${maxPositions} positions; got ${length} tokens`
+        : length > maxPositions
+          ? `no longer than the model's ${maxPositions} positions; got ${length} tokens`
           : undefined;
   if (problem !== undefined) throw new QkvError("data", `generation: target prompts must be ${problem}`);
   return length;
