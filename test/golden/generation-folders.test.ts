@@ -31,4 +31,16 @@ describe.skipIf(!hasShared)(`generation from folders${needsShared}`, () => {
       }
     }
   });
+
+  test("decoder ids without the start token get it in front", async () => {
+    const { generate } = readSharedJson<{ generate: GenerationRun[] }>("goldens/bart/plain/golden.json");
+    const { inputs, generated, kwargs } = generate[0]!;
+    const folder = sharedPath("goldens/bart/plain");
+    const first = generated.map(([token]) => [token]);
+    for (const decoder_input_ids of [first, first.map((row) => [2, ...row])]) {
+      const options = { ...kwargs, max_new_tokens: 19 };
+      const got = await generateFromIds(device, folder, { ...inputs, decoder_input_ids }, options);
+      expect(got.generated).toEqual(generated.map((row) => row.slice(1)));
+    }
+  });
 });

@@ -44,7 +44,11 @@ export async function generateFromIds(
     );
   }
   const { decoding, padTokenId } = decodingOf(opened, options);
-  const { ids, masks, targetPrompts } = readInputs(opened.model, inputs, padTokenId, decoding.eosTokenId);
+  const { ids, masks, decoderIds } = readInputs(opened.model, inputs, padTokenId, decoding.eosTokenId);
+  const targetPrompts =
+    generation.kind === "causal"
+      ? undefined
+      : behindStart(decoderIds, decoding.decoderStartTokenId ?? generation.bosTokenId);
   const allControls = { ...controls, ...textControls(opened, decoding) };
 
   // The registry's models have forgotten what their parameters are called.
@@ -113,8 +117,13 @@ function readInputs(
   return {
     ids,
     masks,
-    targetPrompts: complete.decoderInputIds === undefined ? undefined : rowsOf(complete.decoderInputIds),
+    decoderIds: complete.decoderInputIds === undefined ? undefined : rowsOf(complete.decoderInputIds),
   };
+}
+
+/** As to Hugging Face, the start token is put before decoder ids none of which begins with it. */
+function behindStart(rows: number[][] | undefined, start: number): number[][] | undefined {
+  return rows?.some(([first]) => first === start) ? rows : rows?.map((row) => [start, ...row]);
 }
 
 function rowsOf({ data, shape }: HostInput): number[][] {
