@@ -43,7 +43,7 @@ describe.skipIf(!hasShared)(`qkv generate${needsShared}`, () => {
     expect(await qkv(["generate", model, "--inputs", ragged])).toMatchObject({ code: 2, stdout: "" });
     const noModel = await qkv(["generate", sharedPath("goldens/bert/base"), "--inputs", inputs]);
     expect(noModel).toMatchObject({ code: 2 });
-    expect(noModel.stderr).toContain("does not generate text");
+    expect(noModel.stderr).toContain("must hold a model that writes text");
   });
 });
 

@@ -10,7 +10,7 @@ import {
   type ModelFolderOptions,
   openModelFolder,
 } from "../../src/tasks/node/model-folder.ts";
-import { huggingFaceOutputs } from "../../src/tasks/node/trace-model.ts";
+import { huggingFaceOutputs } from "../../src/tasks/node/open-model.ts";
 import { readSharedJson, sharedPath } from "../shared.ts";
 import { expectClose, readGolden } from "./compare.ts";
 
