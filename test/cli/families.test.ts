@@ -39,6 +39,9 @@ describe.skipIf(!hasShared)(`qkv generate${needsShared}`, () => {
     const unknown = await qkv(["generate", model, "--inputs", inputs, "--options", wrongOption]);
     expect(unknown).toMatchObject({ code: 2, stdout: "" });
     expect(unknown.stderr).toContain('did you mean "num_beams"');
+    const start = write("options.json", { decoder_start_token_id: 3 });
+    const idle = await qkv(["generate", model, "--inputs", inputs, "--options", start]);
+    expect([idle.code, idle.stderr]).toEqual([2, expect.stringContaining("is for encoder-decoders")]);
     const ragged = write("ragged.json", { input_ids: [[1, 2], [3]] });
     expect(await qkv(["generate", model, "--inputs", ragged])).toMatchObject({ code: 2, stdout: "" });
     const noModel = await qkv(["generate", sharedPath("goldens/bert/base"), "--inputs", inputs]);

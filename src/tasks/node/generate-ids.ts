@@ -70,6 +70,12 @@ export async function writeFromIds(
   controls: Pick<GenerationControls, "signal"> = {},
 ): Promise<WrittenIds> {
   const generation = opened.model.generation!;
+  if (generation.kind === "causal" && (options as JsonObject).decoder_start_token_id != null) {
+    throw new QkvError(
+      "option",
+      `options: decoder_start_token_id is for encoder-decoders; got it for ${opened.model.architecture}; leave it out`,
+    );
+  }
   const { decoding, padTokenId } = decodingOf(opened, options);
   const { ids, masks, decoderIds } = readInputs(opened.model, inputs, padTokenId, decoding.eosTokenId);
   const targetPrompts =
