@@ -15,8 +15,9 @@ const ofPairEncoding = { "bart-cnn": "bart/plain", "opus-mt-en-de": "marian" };
 
 const names = [...Object.keys(ofWordPiece), ...Object.keys(ofPairEncoding), "gpt2"];
 
-/** Why code that names such a model cannot run here, if so. */
+/** Why code that names a model cannot run here, if so. */
 export function whyNotRun(code: string): string | undefined {
+  if (code.includes("google-bert/")) return "needs the internet";
   const isNamed = names.some((name) => code.includes(`models/${name}`));
   return isNamed && !hasShared ? "its small model is made from the reference data in ../shared" : undefined;
 }
