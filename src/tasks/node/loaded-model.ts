@@ -16,6 +16,8 @@ export interface LoadModelOptions extends HubOptions {
   readonly head?: Head;
   /** What labels of whole texts are, where config.json does not say. Default: one of several, or one number. */
   readonly problemType?: ProblemType;
+  /** The folder of an adapter that the model gets, as PEFT writes it. */
+  readonly adapter?: string;
 }
 
 /** What a forward pass is asked for, besides the model's outputs. */
@@ -90,7 +92,7 @@ export interface LoadedModel {
   dispose(): Promise<void>;
 }
 
-const optionNames: readonly string[] = ["threads", "head", "problemType", ...hubOptionNames];
+const optionNames: readonly string[] = ["threads", "head", "problemType", "adapter", ...hubOptionNames];
 const forwardNames: readonly string[] = ["outputHiddenStates", "outputAttentions", "signal"];
 
 /**

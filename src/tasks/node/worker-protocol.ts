@@ -62,7 +62,7 @@ export interface WorkerTasks {
   };
   /** Opens a model folder and tells its architecture; later calls of `runModel` and `writeWithModel` use it. */
   openModel: {
-    input: { readonly folder: string; readonly options: ModelOptions };
+    input: { readonly folder: string; readonly options: ModelOptions & { readonly adapter?: string } };
     event: never;
     output: string;
   };
