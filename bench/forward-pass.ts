@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import * as onnxRuntime from "onnxruntime-node";
-import type { BertConfig } from "../src/models/bert.ts";
+import type { EncoderConfig } from "../src/models/encoder-model.ts";
 import { completeInputs, inputTensors } from "../src/models/inputs.ts";
 import { listParameters, parameterTensors } from "../src/nn/parameters.ts";
 import { openCpu } from "../src/runtime/node/engine.ts";
@@ -58,7 +58,7 @@ async function openPeer() {
   const values = new Map<string, Float32Array>();
   for (const [address, array] of parameters) values.set(address, (await array.read()) as Float32Array);
   const specs = listParameters(model.parameters);
-  const bytes = exportedBert(specs, (address) => values.get(address)!, model.config as BertConfig);
+  const bytes = exportedBert(specs, (address) => values.get(address)!, model.config as EncoderConfig);
   const session = await onnxRuntime.InferenceSession.create(bytes, { intraOpNumThreads: threads });
   return async (ids: Int32Array, shape: readonly number[]) => {
     const wide = (data: ArrayLike<number>) =>

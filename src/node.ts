@@ -24,7 +24,17 @@ import { type HubOptions, hubOptionNames } from "./weights/node/hub/settings.ts"
 export { type BleuOptions, type BleuScore, corpusBleu, sentenceBleu } from "./metrics/bleu.ts";
 export { type ChrfOptions, type ChrfScore, corpusChrf, sentenceChrf } from "./metrics/chrf.ts";
 export { downloadModel } from "./tasks/node/hub-models.ts";
+export {
+  type ForwardOptions,
+  type LoadedModel,
+  type LoadModelOptions,
+  loadModel,
+  type ModelInputs,
+  type ModelOutputs,
+  type WrittenSequences,
+} from "./tasks/node/loaded-model.ts";
 export { type PipelineOf, type PipelineOptions, pipeline } from "./tasks/node/pipeline.ts";
+export { openTokenizer as loadTokenizer } from "./tasks/node/tokenizer-folder.ts";
 export { type CallControls, FeatureTensor, type Pipelines, type WritingControls } from "./tasks/pipelines.ts";
 export type { PipelineName, PipelineTask } from "./tasks/table.ts";
 export type { Truncation } from "./tasks/task.ts";

@@ -58,18 +58,19 @@ export async function readParallel<Item>(
 /**
  * The lines of standard input as they come, as many at a time as are there, at most `most`.
  * From a terminal that is one; where a pipe is slow, lines are not kept waiting for others.
+ * @param options - `exact`: "\r" before "\n" and a byte order mark stay, see `LineReader`
  * @throws QkvError "data" with the line number where a line is not valid UTF-8
  */
 export async function* readInputLines(
   most: number,
-  input: NodeJS.ReadStream = process.stdin,
+  { input = process.stdin, exact = false }: { input?: NodeJS.ReadStream; exact?: boolean } = {},
 ): AsyncGenerator<string[], void, undefined> {
   let rest: Buffer[] = [];
   let number = 0;
   const decode = (bytes: Buffer): string => {
     number++;
-    const start = number === 1 && bytes.subarray(0, 3).equals(byteOrderMark) ? 3 : 0;
-    const end = bytes.at(-1) === 0x0d ? bytes.length - 1 : bytes.length;
+    const start = !exact && number === 1 && bytes.subarray(0, 3).equals(byteOrderMark) ? 3 : 0;
+    const end = !exact && bytes.at(-1) === 0x0d ? bytes.length - 1 : bytes.length;
     const line = bytes.subarray(start, end);
     if (isUtf8(line)) return line.toString("utf8");
     throw new QkvError(

@@ -1,16 +1,17 @@
-import { input, rename } from "../graph/build.ts";
+import { input } from "../graph/build.ts";
 import { dim } from "../graph/dims.ts";
-import type { Tensor } from "../graph/tensor.ts";
-import type { CausalLanguageModel } from "../models/generative.ts";
+import type { CausalLanguageModel, DecoderStep } from "../models/generative.ts";
 import { parameterTensors } from "../nn/parameters.ts";
 import type { CompileOptions, Device, DeviceArray, Feed, Program } from "../runtime/device.ts";
 import { QkvError } from "../util/errors.ts";
+import { type BatchParts, CachedBatch } from "./cached-batch.ts";
 import {
   type DecodingBatch,
   decode,
   endIdsOf,
   type GenerationControls,
   hypothesisCount,
+  roomAfter,
   startSearches,
 } from "./decode.ts";
 import { checkDecodingOptions, checkRows, checkTokenIds, type DecodingOptions } from "./decoding-options.ts";
@@ -23,6 +24,7 @@ import {
 } from "./hypothesis-caches.ts";
 import { candidateCount } from "./processor-chain.ts";
 import type { Hypothesis } from "./search.ts";
+import { StepPrograms } from "./step-programs.ts";
 import { StepScores, scoreOutputs } from "./step-scores.ts";
 
 /** Token ids of one text each, of any lengths. */
@@ -43,23 +45,22 @@ const forbidden = -1e9;
 export class CausalGenerator<Tree extends object> {
   readonly #device: Device;
   readonly #model: CausalLanguageModel<Tree>;
-  readonly #compileOptions: CompileOptions;
   readonly #vocabSize: number;
   readonly #reader: Program;
-  readonly #steps = new Map<string, Promise<Program>>();
+  readonly #steps: StepPrograms;
 
   private constructor(
     device: Device,
     model: CausalLanguageModel<Tree>,
-    options: CompileOptions,
     vocabSize: number,
     reader: Program,
+    options: CompileOptions,
   ) {
     this.#device = device;
     this.#model = model;
-    this.#compileOptions = options;
     this.#vocabSize = vocabSize;
     this.#reader = reader;
+    this.#steps = new StepPrograms(device, (beams) => buildStep(model, beams), options);
   }
 
   /** @param options - whether parameters become part of the programs or are given at each call */
@@ -73,7 +74,7 @@ export class CausalGenerator<Tree extends object> {
     const outputs = new Map([...scoreOutputs(logits, 0), ...keyValueOutputs(present)]);
     // It runs once for a batch of prompts: too seldom for a second copy of all weights, laid out anew.
     const reader = await device.compile(outputs, { ...options, prepacking: false });
-    return new CausalGenerator(device, model, options, logits.dims.at(-1)!.size as number, reader);
+    return new CausalGenerator(device, model, logits.dims.at(-1)!.size as number, reader, options);
   }
 
   /**
@@ -96,43 +97,29 @@ export class CausalGenerator<Tree extends object> {
     const model = this.#model;
     const endIds = endIdsOf(checked, model.eosTokenId);
     const padded = paddedPrompts(prompts, controls.promptMasks, model);
-    const rooms = padded.lengths.map((length) => model.maxPositions - length);
+    const rooms = padded.lengths.map((length) => roomAfter(length, model.maxPositions));
     const searches = startSearches(prompts, rooms, checked, endIds, controls);
 
     const hypotheses = hypothesisCount(checked);
-    const step = await this.#stepProgram(hypotheses, candidateCount(checked, endIds, this.#vocabSize));
+    const step = await this.#steps.get(hypotheses, candidateCount(checked, endIds, this.#vocabSize));
     const { ids, positions, present } = padded;
     const read = await this.#reader.run({ ids, positions, present }, parameters);
     const first = await StepScores.read(read, 1);
     const promptMask = this.#device.allocate("float32", present.shape);
     await promptMask.write(Float32Array.from(present.data, (value) => (value === 1 ? 0 : forbidden)));
-    const batch = new PromptBatch(
-      this.#device,
-      step,
-      parameters,
-      new HypothesisCaches(this.#device, model, prompts.length, hypotheses),
-      new Map([...read].filter(([name]) => isKeyValueName(name))),
-      promptMask,
-      padded.lengths,
-      hypotheses,
+    const shared = new Map(
+      [...read].filter(([name]) => isKeyValueName(name)).map(([name, array]) => [promptName(name), array]),
     );
+    shared.set(maskName, promptMask);
+    const caches = new HypothesisCaches(this.#device, model, prompts.length, hypotheses);
+    const parts = { device: this.#device, step, parameters, caches, hypotheses, shared };
+    const batch = new PromptBatch(parts, padded.lengths, model.maxPositions);
     return await decode(searches, hypotheses, first, batch, controls.signal);
-  }
-
-  /** The program of one step: the `candidates` likeliest tokens of each hypothesis, or with 0 all scores. */
-  #stepProgram(beams: number, candidates: number): Promise<Program> {
-    const key = `${beams}/${candidates}`;
-    let program = this.#steps.get(key);
-    if (program === undefined) {
-      program = this.#device.compile(stepOutputs(this.#model, beams, candidates), this.#compileOptions);
-      this.#steps.set(key, program);
-    }
-    return program;
   }
 
   async dispose(): Promise<void> {
     await this.#reader.dispose();
-    for (const program of this.#steps.values()) await (await program).dispose();
+    await this.#steps.dispose();
   }
 }
 
@@ -163,10 +150,10 @@ function paddedPrompts(
         `generation: a prompt must end with a token that is looked at; got ${prompt.length === 0 ? "an empty one" : "padding at its end"} (prompt ${row + 1}); pad on the left`,
       );
     }
-    if (length >= maxPositions) {
+    if (length > maxPositions) {
       throw new QkvError(
         "data",
-        `generation: a prompt must be shorter than the model's ${maxPositions} positions; got ${length} tokens (prompt ${row + 1}); cut it`,
+        `generation: a prompt may have the model's ${maxPositions} positions at most; got ${length} tokens (prompt ${row + 1}); cut it`,
       );
     }
     return length;
@@ -184,93 +171,67 @@ function promptGraph<Tree extends object>(model: CausalLanguageModel<Tree>) {
   );
 }
 
-function stepOutputs<Tree extends object>(
-  model: CausalLanguageModel<Tree>,
-  beams: number,
-  candidates: number,
-): Map<string, Tensor> {
+function buildStep<Tree extends object>(model: CausalLanguageModel<Tree>, beams: number): DecoderStep {
   const batch = dim("batch");
   const each = [batch, dim("beam", beams)];
   const key = dim("key", "prompt");
   const prompt = [batch, dim("head", model.headCount), key, dim("headDim", model.headDim)];
   const { past, pastMask } = pastInputs(model, beams);
-  const { logits, present } = model.step(
+  return model.step(
     parameterTensors(model.parameters),
     input("ids", each, "int32"),
     input("positions", each, "int32"),
     keyValueInputs("prompt", model.layerCount, prompt),
-    input("promptMask", [batch, key]),
+    input(maskName, [batch, key]),
     past,
     pastMask,
   );
-  const own = present.map(({ keys, values }) => ({
-    keys: rename(keys, { key: "query" }),
-    values: rename(values, { key: "query" }),
-  }));
-  return new Map([...scoreOutputs(logits, candidates), ...keyValueOutputs(own)]);
 }
 
-/** Prompts that were read, and what was generated after them. */
+const maskName = "promptMask";
+const promptName = (name: string): string => `prompt.${name}`;
+
+/**
+ * Prompts that were read, and what was generated after them. All hypotheses of a sequence share the prompt's keys and
+ * values, and those of how they all begin.
+ */
 class PromptBatch implements DecodingBatch {
-  readonly #device: Device;
-  readonly #step: Program;
-  readonly #parameters: ReadonlyMap<string, DeviceArray>;
-  readonly #caches: HypothesisCaches;
-  readonly #hypotheses: number;
-  /** Keys and values that all hypotheses of a sequence share: those of the prompt, and of how they all begin. */
-  #shared: ReadonlyMap<string, DeviceArray>;
-  #sharedMask: DeviceArray;
+  readonly #parts: BatchParts;
+  readonly #batch: CachedBatch;
+  readonly #maxPositions: number;
   /** Of each sequence the place of the next token. */
   #places: readonly number[];
 
-  constructor(
-    device: Device,
-    step: Program,
-    parameters: ReadonlyMap<string, DeviceArray>,
-    caches: HypothesisCaches,
-    prompt: ReadonlyMap<string, DeviceArray>,
-    promptMask: DeviceArray,
-    lengths: readonly number[],
-    hypotheses: number,
-  ) {
-    this.#device = device;
-    this.#step = step;
-    this.#parameters = parameters;
-    this.#caches = caches;
-    this.#shared = prompt;
-    this.#sharedMask = promptMask;
+  constructor(parts: BatchParts, lengths: readonly number[], maxPositions: number) {
+    this.#parts = parts;
+    this.#batch = new CachedBatch(parts, () => ({ positions: this.#positions() }));
     this.#places = lengths;
-    this.#hypotheses = hypotheses;
+    this.#maxPositions = maxPositions;
   }
 
   async next(tokens: Int32Array): Promise<StepScores> {
-    if (this.#caches.isFull && this.#hypotheses > 1) await this.#shareCommon();
-    const hypotheses = this.#hypotheses;
-    const shape = [this.#places.length, hypotheses];
-    const positions = this.#places.flatMap((place) => Array<number>(hypotheses).fill(place));
-    const feeds: Record<string, Feed> = {
-      ...this.#caches.feeds(),
-      ids: { data: tokens, shape },
-      positions: { data: Int32Array.from(positions), shape },
-      promptMask: this.#sharedMask,
-    };
-    for (const [name, array] of this.#shared) feeds[`prompt.${name}`] = array;
-    const results = await this.#step.run(feeds, this.#parameters);
-    this.#caches.append(results);
+    if (this.#parts.caches.isFull && this.#parts.hypotheses > 1) await this.#shareCommon();
+    const scores = await this.#batch.next(tokens);
     this.#places = this.#places.map((place) => place + 1);
-    return await StepScores.read(results, hypotheses);
+    return scores;
   }
 
   reorder(parents: Int32Array): void {
-    this.#caches.reorder(parents);
+    this.#batch.reorder(parents);
   }
 
   select(sequences: readonly number[]): void {
-    const chosen = (array: DeviceArray) => this.#device.selectRows(array, sequences);
-    this.#caches.select(sequences);
-    this.#shared = new Map([...this.#shared].map(([name, array]) => [name, chosen(array)]));
-    this.#sharedMask = chosen(this.#sharedMask);
+    this.#batch.select(sequences);
     this.#places = sequences.map((sequence) => this.#places[sequence]!);
+  }
+
+  /** [batch, beam]: the places of the next tokens. */
+  #positions(): Feed {
+    const { hypotheses } = this.#parts;
+    // A sequence that is done may stay in the batch beyond the last position; what it gives is not looked at.
+    const last = this.#maxPositions - 1;
+    const positions = this.#places.flatMap((place) => Array<number>(hypotheses).fill(Math.min(place, last)));
+    return { data: Int32Array.from(positions), shape: [this.#places.length, hypotheses] };
   }
 
   /**
@@ -278,16 +239,19 @@ class PromptBatch implements DecodingBatch {
    * kept of what they have in common, where that is much.
    */
   async #shareCommon(): Promise<void> {
-    const common = this.#caches.commonLength();
-    if (common < this.#caches.length / 2) return;
-    this.#shared = this.#caches.takeCommon(this.#shared, common);
-    const [batch, width] = this.#sharedMask.shape as [number, number];
-    const before = (await this.#sharedMask.read()) as Float32Array;
+    const { caches, device } = this.#parts;
+    const common = caches.commonLength();
+    if (common < caches.length / 2) return;
+    const { [maskName]: before, ...prompt } = Object.fromEntries(this.#batch.shared);
+    const [batch, width] = before!.shape as [number, number];
+    const old = (await before!.read()) as Float32Array;
     const mask = new Float32Array(batch * (width + common));
     for (let row = 0; row < batch; row++) {
-      mask.set(before.subarray(row * width, (row + 1) * width), row * (width + common));
+      mask.set(old.subarray(row * width, (row + 1) * width), row * (width + common));
     }
-    this.#sharedMask = this.#device.allocate("float32", [batch, width + common]);
-    await this.#sharedMask.write(mask);
+    const array = device.allocate("float32", [batch, width + common]);
+    await array.write(mask);
+    const shared = caches.takeCommon(new Map(Object.entries(prompt)), common, promptName);
+    this.#batch.shared = shared.set(maskName, array);
   }
 }

@@ -34,6 +34,11 @@ export function endIdsOf(options: DecodingOptions, ofModel: number | readonly nu
   return [options.eosTokenId ?? ofModel].flat();
 }
 
+/** How many tokens may come after so many: the last one is never read, so it needs no position. */
+export function roomAfter(length: number, maxPositions: number): number {
+  return maxPositions - length + 1;
+}
+
 /**
  * One search for each sequence.
  * @param prompts - the tokens that processors look at

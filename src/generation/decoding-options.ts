@@ -97,16 +97,38 @@ export const defaultDecoding: DecodingOptions = {
   seed: 0,
 };
 
-/** Options that act only on tokens that are drawn, with the values that do nothing. */
-export const samplingOptions = {
-  temperature: 1,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  typicalP: 1,
-  epsilonCutoff: 0,
-  etaCutoff: 0,
-} as const satisfies Partial<DecodingOptions>;
+/** Options that act only beside another one, each with the values that ask for nothing. */
+const dependentOptions: readonly {
+  readonly acts: (all: Partial<DecodingOptions>) => boolean;
+  readonly rule: string;
+  readonly without: string;
+  readonly wayOut: string;
+  readonly neutral: { readonly [Name in keyof DecodingOptions]?: readonly unknown[] };
+}[] = [
+  {
+    acts: ({ doSample }) => doSample === true,
+    rule: "acts on tokens that are drawn",
+    without: "doSample",
+    wayOut: "set doSample to true",
+    neutral: {
+      temperature: [1],
+      // 50 is what Hugging Face's files have where nobody decided.
+      topK: [0, 50],
+      topP: [1],
+      minP: [0],
+      typicalP: [1],
+      epsilonCutoff: [0],
+      etaCutoff: [0],
+    },
+  },
+  {
+    acts: ({ numBeams = 1 }) => numBeams > 1,
+    rule: "acts on beams",
+    without: "any",
+    wayOut: "set numBeams to 2 or more",
+    neutral: { lengthPenalty: [1], earlyStopping: [false] },
+  },
+];
 
 const defaultMaxNewTokens = 256;
 
@@ -266,14 +288,12 @@ export function checkRows(what: string, rows: readonly (readonly number[])[], vo
  * @throws QkvError "option"
  */
 export function refuseIdleOptions(given: Partial<DecodingOptions>, all: Partial<DecodingOptions>): void {
-  if (all.doSample === true) return;
-  for (const [name, neutral] of Object.entries(samplingOptions)) {
-    const value = given[name as keyof typeof samplingOptions];
-    if (value !== undefined && value !== neutral) {
-      throw new QkvError(
-        "option",
-        `generation: ${name} acts on tokens that are drawn; got ${value} without doSample; set doSample to true`,
-      );
+  for (const { acts, rule, without, wayOut, neutral } of dependentOptions) {
+    if (acts(all)) continue;
+    for (const [name, values] of Object.entries(neutral)) {
+      const value = given[name as keyof DecodingOptions];
+      if (value === undefined || values.includes(value)) continue;
+      throw new QkvError("option", `generation: ${name} ${rule}; got ${value} without ${without}; ${wayOut}`);
     }
   }
 }

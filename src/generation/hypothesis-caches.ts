@@ -128,13 +128,19 @@ export class HypothesisCaches {
 
   /**
    * Takes out tokens with which all hypotheses of each sequence begin, so that one copy of them will do.
-   * @param before - keys and values, by the names of `keyValueOutputs`: [batch, head, key, headDim] each
+   * @param before - keys and values: [batch, head, key, headDim] each
+   * @param nameOf - how `before` calls what `keyValueOutputs` calls by a name
    * @returns `before` and behind it what was taken out
    */
-  takeCommon(before: ReadonlyMap<string, DeviceArray>, count: number): Map<string, DeviceArray> {
+  takeCommon(
+    before: ReadonlyMap<string, DeviceArray>,
+    count: number,
+    nameOf: (name: string) => string = (name) => name,
+  ): Map<string, DeviceArray> {
     const joined = new Map<string, DeviceArray>();
     for (const [name, cache] of this.#caches) {
-      joined.set(name, cache.takeCommon(before.get(name)!, count, this.#length));
+      const own = nameOf(name);
+      joined.set(own, cache.takeCommon(before.get(own)!, count, this.#length));
     }
     this.#length -= count;
     return joined;

@@ -1,23 +1,25 @@
-import { input, rename } from "../graph/build.ts";
+import { input } from "../graph/build.ts";
 import { dim } from "../graph/dims.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { SequenceToSequence } from "../models/generative.ts";
+import type { DecoderStep, SequenceToSequence } from "../models/generative.ts";
 import { parameterTensors } from "../nn/parameters.ts";
-import type { CompileOptions, Device, DeviceArray, Feed, Program } from "../runtime/device.ts";
+import type { CompileOptions, Device, DeviceArray, Program } from "../runtime/device.ts";
 import { QkvError } from "../util/errors.ts";
+import { CachedBatch } from "./cached-batch.ts";
 import {
-  type DecodingBatch,
   decode,
   endIdsOf,
   type GenerationControls,
   hypothesisCount,
+  roomAfter,
   startSearches,
 } from "./decode.ts";
 import { checkDecodingOptions, checkRows, checkTokenIds, type DecodingOptions } from "./decoding-options.ts";
 import { HypothesisCaches, keyValueInputs, keyValueOutputs, pastInputs } from "./hypothesis-caches.ts";
 import { candidateCount } from "./processor-chain.ts";
 import type { Hypothesis } from "./search.ts";
-import { StepScores, scoreOutputs } from "./step-scores.ts";
+import { StepPrograms } from "./step-programs.ts";
+import type { StepScores } from "./step-scores.ts";
 
 /** Token ids of one source each, of any lengths. */
 export type Sources = readonly (readonly number[])[];
@@ -34,22 +36,21 @@ export interface SourceControls extends GenerationControls {
 export class SequenceGenerator<Tree extends object> {
   readonly #device: Device;
   readonly #model: SequenceToSequence<Tree>;
-  readonly #compileOptions: CompileOptions;
   readonly #vocabSize: number;
   readonly #encoder: Program;
-  readonly #steps = new Map<string, Promise<Program>>();
+  readonly #steps: StepPrograms;
 
   private constructor(
     device: Device,
     model: SequenceToSequence<Tree>,
-    options: CompileOptions,
     encoder: Program,
+    options: CompileOptions,
   ) {
     this.#device = device;
     this.#model = model;
-    this.#compileOptions = options;
-    this.#vocabSize = stepGraph(model, 1).logits.dims.at(-1)!.size as number;
+    this.#vocabSize = buildStep(model, 1).logits.dims.at(-1)!.size as number;
     this.#encoder = encoder;
+    this.#steps = new StepPrograms(device, (beams) => buildStep(model, beams), options);
   }
 
   /** @param options - whether parameters become part of the programs or are given at each call */
@@ -58,8 +59,12 @@ export class SequenceGenerator<Tree extends object> {
     model: SequenceToSequence<Tree>,
     options: CompileOptions = {},
   ): Promise<SequenceGenerator<Tree>> {
-    const encoder = await device.compile(encoderOutputs(model), options);
-    return new SequenceGenerator(device, model, options, encoder);
+    return new SequenceGenerator(
+      device,
+      model,
+      await device.compile(encoderOutputs(model), options),
+      options,
+    );
   }
 
   /**
@@ -86,17 +91,26 @@ export class SequenceGenerator<Tree extends object> {
     const prompts = controls.targetPrompts ?? sources.map(() => [start]);
     checkRows("target prompt", prompts, this.#vocabSize);
     const prefix = checkTargetPrompts(prompts, sources.length, model.maxPositions);
-    const rooms = sources.map(() => model.maxPositions - prefix);
+    const rooms = sources.map(() => roomAfter(prefix, model.maxPositions));
     const searches = startSearches(prompts, rooms, checked, endIds, controls);
 
     const hypotheses = hypothesisCount(checked);
-    const step = await this.#stepProgram(hypotheses, candidateCount(checked, endIds, this.#vocabSize));
+    const step = await this.#steps.get(hypotheses, candidateCount(checked, endIds, this.#vocabSize));
     const { ids, present } = paddedSources(sources, controls.sourceMasks, model.padTokenId);
     const encoded = await this.#encoder.run({ source: ids, sourcePresent: present }, parameters);
-    const presentArray = this.#device.allocate("bool", present.shape);
-    await presentArray.write(present.data);
+    const sourcePresent = this.#device.allocate("bool", present.shape);
+    await sourcePresent.write(present.data);
+    const shared = new Map(
+      [...encoded].map(([name, array]): [string, DeviceArray] => [`source.${name}`, array]),
+    );
+    shared.set("sourcePresent", sourcePresent);
     const caches = new HypothesisCaches(this.#device, model, sources.length, hypotheses);
-    const batch = new SourceBatch(this.#device, step, parameters, caches, encoded, presentArray, hypotheses);
+    const batch = new CachedBatch(
+      { device: this.#device, step, parameters, caches, hypotheses, shared },
+      () => ({
+        position: { data: new Int32Array(hypotheses).fill(caches.length), shape: [hypotheses] },
+      }),
+    );
     let scores: StepScores | undefined;
     for (let position = 0; position < prefix; position++) {
       const tokens = prompts.flatMap((prompt) => Array<number>(hypotheses).fill(prompt[position]!));
@@ -105,20 +119,9 @@ export class SequenceGenerator<Tree extends object> {
     return await decode(searches, hypotheses, scores!, batch, controls.signal);
   }
 
-  /** The program of one step: the `candidates` likeliest tokens of each hypothesis, or with 0 all scores. */
-  #stepProgram(beams: number, candidates: number): Promise<Program> {
-    const key = `${beams}/${candidates}`;
-    let program = this.#steps.get(key);
-    if (program === undefined) {
-      program = this.#device.compile(stepOutputs(this.#model, beams, candidates), this.#compileOptions);
-      this.#steps.set(key, program);
-    }
-    return program;
-  }
-
   async dispose(): Promise<void> {
     await this.#encoder.dispose();
-    for (const program of this.#steps.values()) await (await program).dispose();
+    await this.#steps.dispose();
   }
 }
 
@@ -130,8 +133,8 @@ function checkTargetPrompts(prompts: Sources, sourceCount: number, maxPositions:
       ? `as many as sources; got ${prompts.length} for ${sourceCount}`
       : prompts.some((prompt) => prompt.length !== length || length === 0)
         ? `all equally long and not empty; got ${prompts.map((prompt) => prompt.length).join(", ")} tokens`
-        : length >= maxPositions
-          ? `shorter than the model's ${maxPositions} positions; got ${length} tokens`
+        : length > maxPositions
+          ? `no longer than the model's ${maxPositions} positions; got ${length} tokens`
           : undefined;
   if (problem !== undefined) throw new QkvError("data", `generation: target prompts must be ${problem}`);
   return length;
@@ -166,7 +169,7 @@ function encoderOutputs<Tree extends object>(model: SequenceToSequence<Tree>): M
   return keyValueOutputs(model.source(parameterTensors(model.parameters), source, present));
 }
 
-function stepGraph<Tree extends object>(model: SequenceToSequence<Tree>, beams: number) {
+function buildStep<Tree extends object>(model: SequenceToSequence<Tree>, beams: number): DecoderStep {
   const batch = dim("batch");
   const beam = dim("beam", beams);
   const source = [batch, dim("head", model.headCount), dim("key", "source"), dim("headDim", model.headDim)];
@@ -181,71 +184,4 @@ function stepGraph<Tree extends object>(model: SequenceToSequence<Tree>, beams: 
     keyValueInputs("source", model.layerCount, source),
     input("sourcePresent", [batch, dim("sequence", "source")], "bool"),
   );
-}
-
-function stepOutputs<Tree extends object>(
-  model: SequenceToSequence<Tree>,
-  beams: number,
-  candidates: number,
-): Map<string, Tensor> {
-  const { logits, present } = stepGraph(model, beams);
-  const own = present.map(({ keys, values }) => ({
-    keys: rename(keys, { key: "query" }),
-    values: rename(values, { key: "query" }),
-  }));
-  return new Map([...scoreOutputs(logits, candidates), ...keyValueOutputs(own)]);
-}
-
-/** Sources that were read, and what was generated for them. */
-class SourceBatch implements DecodingBatch {
-  readonly #device: Device;
-  readonly #step: Program;
-  readonly #parameters: ReadonlyMap<string, DeviceArray>;
-  readonly #caches: HypothesisCaches;
-  readonly #hypotheses: number;
-  #encoded: ReadonlyMap<string, DeviceArray>;
-  #present: DeviceArray;
-
-  constructor(
-    device: Device,
-    step: Program,
-    parameters: ReadonlyMap<string, DeviceArray>,
-    caches: HypothesisCaches,
-    encoded: ReadonlyMap<string, DeviceArray>,
-    present: DeviceArray,
-    hypotheses: number,
-  ) {
-    this.#device = device;
-    this.#step = step;
-    this.#parameters = parameters;
-    this.#caches = caches;
-    this.#encoded = encoded;
-    this.#present = present;
-    this.#hypotheses = hypotheses;
-  }
-
-  async next(tokens: Int32Array): Promise<StepScores> {
-    const hypotheses = this.#hypotheses;
-    const feeds: Record<string, Feed> = {
-      ...this.#caches.feeds(),
-      ids: { data: tokens, shape: [tokens.length / hypotheses, hypotheses] },
-      position: { data: new Int32Array(hypotheses).fill(this.#caches.length), shape: [hypotheses] },
-      sourcePresent: this.#present,
-    };
-    for (const [name, array] of this.#encoded) feeds[`source.${name}`] = array;
-    const results = await this.#step.run(feeds, this.#parameters);
-    this.#caches.append(results);
-    return await StepScores.read(results, hypotheses);
-  }
-
-  reorder(parents: Int32Array): void {
-    this.#caches.reorder(parents);
-  }
-
-  select(sequences: readonly number[]): void {
-    const chosen = (array: DeviceArray) => this.#device.selectRows(array, sequences);
-    this.#caches.select(sequences);
-    this.#encoded = new Map([...this.#encoded].map(([name, array]) => [name, chosen(array)]));
-    this.#present = chosen(this.#present);
-  }
 }

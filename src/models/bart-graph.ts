@@ -3,32 +3,33 @@ import { type Dim, dim } from "../graph/dims.ts";
 import { named, scope } from "../graph/scope.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import {
-  attend,
-  attendWithCache,
-  attentionParameters,
+  attentionTo,
+  cachedSelfAttention,
   causalMask,
-  joinHeads,
   type KeysAndValues,
   multiHeadAttention,
   paddingMask,
-  projectKeysAndValues,
-  projectQueries,
 } from "../nn/attention.ts";
-import { type DecoderLayer, decoderLayer } from "../nn/decoder.ts";
-import { type EncoderLayer, type EncoderOptions, encoderLayer } from "../nn/encoder.ts";
+import { type DecoderLayer, decoderLayer, decoderLayerParameters } from "../nn/decoder.ts";
+import {
+  type EncoderLayer,
+  type EncoderOptions,
+  encoderLayer,
+  encoderLayerParameters,
+} from "../nn/encoder.ts";
 import {
   type ActivationName,
   dropout,
   embedding,
-  feedForwardParameters,
   type LayerNorm,
   layerNorm,
   layerNormParameters,
 } from "../nn/layers.ts";
+import { classCrossEntropy } from "../nn/losses.ts";
 import { normal, type ParameterSpec, parameterSpec, zeros } from "../nn/parameters.ts";
 import { halvedSinusoidTable } from "../nn/positions.ts";
 import type { EncoderDecoderSizes } from "./encoder-decoder.ts";
-import type { Mode, ModelConfig } from "./family.ts";
+import type { Loss, Mode, ModelConfig } from "./family.ts";
 
 /** The sizes and choices of an encoder-decoder of BART's kind, of which Marian's is one. */
 export interface BartConfig extends ModelConfig, EncoderDecoderSizes {
@@ -92,20 +93,16 @@ export function bartParameters(config: BartConfig, withOutput: boolean): Bart<Pa
     ...(config.embeddingNorm && { embeddingNorm: layerNormParameters(model) }),
     layers,
   });
-  const layer = (feedForwardDim: number): EncoderLayer<ParameterSpec> => ({
-    selfAttention: attentionParameters(model, weight),
-    selfAttentionNorm: layerNormParameters(model),
-    feedForward: feedForwardParameters(model, feedForwardDim, weight),
-    feedForwardNorm: layerNormParameters(model),
-  });
   return {
-    encoder: stack(Array.from({ length: config.layerCount }, () => layer(config.feedForwardDim))),
+    encoder: stack(
+      Array.from({ length: config.layerCount }, () =>
+        encoderLayerParameters(model, config.feedForwardDim, weight),
+      ),
+    ),
     decoder: stack(
-      Array.from({ length: config.decoderLayerCount }, () => ({
-        ...layer(config.decoderFeedForwardDim),
-        crossAttention: attentionParameters(model, weight),
-        crossAttentionNorm: layerNormParameters(model),
-      })),
+      Array.from({ length: config.decoderLayerCount }, () =>
+        decoderLayerParameters(model, config.decoderFeedForwardDim, weight),
+      ),
     ),
     ...(withOutput && { output: { weight: table, bias: parameterSpec([vocab], zeros) } }),
   };
@@ -192,15 +189,6 @@ export function bartGraph(config: BartConfig, mode: Mode) {
     });
   }
 
-  /** The keys and values of the source, for each decoder layer: computed once, used at every step. */
-  function sourceKeysAndValues(parameters: Bart<Tensor>, memory: Tensor): KeysAndValues[] {
-    return parameters.decoder.layers.map((layer, index) =>
-      scope(`decoder.layers.${index}.crossAttention`, () =>
-        projectKeysAndValues(layer.crossAttention, memory, config.decoderHeadCount),
-      ),
-    );
-  }
-
   /** One step of decoding with caches: see `SequenceToSequence.step`. @returns hidden states [batch, beam, model] */
   function decodeStep(
     parameters: Bart<Tensor>,
@@ -212,26 +200,27 @@ export function bartGraph(config: BartConfig, mode: Mode) {
     sourcePresent: Tensor,
   ): { hidden: Tensor; present: KeysAndValues[] } {
     return scope("decoder", () => {
-      const { decoderHeadCount: headCount } = config;
+      const heads = { headCount: config.decoderHeadCount };
       const sourceMask = paddingMask(sourcePresent);
       const beam = (ids.dims[1] as Dim).name;
       const present: KeysAndValues[] = [];
+      const keep = (own: KeysAndValues) => present.push(own);
       // To the source the hypotheses of one text are so many queries: they stand where a sequence would.
       const asSequence = (x: Tensor) => rename(x, { [x.dims.at(-1)!.name]: "sequence" });
       let x = embed(parameters.decoder, asSequence(ids), asSequence(position));
       parameters.decoder.layers.forEach((layer, index) => {
         const toSelf = (value: Tensor) =>
-          scope("selfAttention", () => {
-            const queries = projectQueries(layer.selfAttention, value, headCount);
-            const own = projectKeysAndValues(layer.selfAttention, value, headCount);
-            present.push(own);
-            return joinHeads(layer.selfAttention, attendWithCache(queries, past[index]!, own, pastMask));
-          });
+          cachedSelfAttention(
+            "selfAttention",
+            layer.selfAttention,
+            value,
+            past[index]!,
+            pastMask,
+            heads,
+            keep,
+          );
         const toSource = (value: Tensor) =>
-          scope("crossAttention", () => {
-            const queries = projectQueries(layer.crossAttention, value, headCount);
-            return joinHeads(layer.crossAttention, attend(queries, source[index]!, sourceMask));
-          });
+          attentionTo("crossAttention", layer.crossAttention, value, source[index]!, sourceMask, heads);
         x = scope(`layers.${index}`, () =>
           named("output", decoderLayer(layer, x, toSelf, toSource, decoderOptions)),
         );
@@ -245,5 +234,10 @@ export function bartGraph(config: BartConfig, mode: Mode) {
     return named("logits", add(contract(hidden, output!.weight, "model"), output!.bias));
   }
 
-  return { encode, decode, sourceKeysAndValues, decodeStep, logits };
+  /** @param hidden - [batch, sequence, model] @param labels - [batch, sequence] */
+  function loss({ output }: Bart<Tensor>, hidden: Tensor, labels: Tensor): Loss {
+    return classCrossEntropy(hidden, output!, labels);
+  }
+
+  return { encode, decode, decodeStep, logits, loss };
 }

@@ -1,7 +1,4 @@
 import { z } from "zod";
-import type { Tensor } from "../graph/tensor.ts";
-import type { KeysAndValues } from "../nn/attention.ts";
-import { classCrossEntropy } from "../nn/losses.ts";
 import type { ParameterSpec } from "../nn/parameters.ts";
 import {
   type CheckpointNames,
@@ -11,17 +8,8 @@ import {
 } from "../weights/checkpoint-names.ts";
 import { type Bart, type BartConfig, bartGraph, bartParameters } from "./bart-graph.ts";
 import { activation, checkHeads, count, rate, readConfig, tokenId } from "./config-file.ts";
-import { encoderDecoderInputs, encoderDecoderLayerOutputs, presentTokens } from "./encoder-decoder.ts";
-import {
-  architectureOf,
-  type Family,
-  type ForwardInputs,
-  type ForwardOutputs,
-  type Head,
-  type Mode,
-  type Model,
-} from "./family.ts";
-import type { Generation } from "./generative.ts";
+import { encoderDecoderModel } from "./encoder-decoder-model.ts";
+import type { Family, Head, Model } from "./family.ts";
 import { bartTokenizer } from "./new-tokenizer.ts";
 
 /** The keys of config.json that BART and Marian share, as Hugging Face spells them. */
@@ -136,65 +124,18 @@ export function bartModel(
   family: Family,
   head: Head,
   config: BartConfig,
-  options: { readonly fromSource: boolean },
+  options: { readonly targetFromSource: boolean },
 ): Model<Bart<ParameterSpec>> {
-  const withOutput = head === "sequence-to-sequence";
-  const parameters = bartParameters(config, withOutput);
-  return {
-    modelType: family.modelType,
-    architecture: architectureOf(family, head),
-    head,
+  const headCount = config.decoderHeadCount;
+  return encoderDecoderModel(family, head, {
     config,
-    parameters,
+    parameters: bartParameters(config, head === "sequence-to-sequence"),
     names: bartNames(),
-    inputs: encoderDecoderInputs(config, { withLabels: withOutput, fromSource: options.fromSource }),
-    forward: (values: Bart<Tensor>, inputs, mode = "inference") => bartForward(config, values, inputs, mode),
-    layerOutputs: encoderDecoderLayerOutputs(config, false),
-    ...(withOutput && { generation: bartGeneration(config, parameters) }),
-  };
-}
-
-function bartForward(
-  config: BartConfig,
-  parameters: Bart<Tensor>,
-  inputs: ForwardInputs,
-  mode: Mode,
-): ForwardOutputs {
-  const graph = bartGraph(config, mode);
-  const sourcePresent = presentTokens(inputs.attentionMask!);
-  const memory = graph.encode(parameters, inputs.inputIds!, sourcePresent);
-  const targetPresent = presentTokens(inputs.decoderAttentionMask!);
-  const hidden = graph.decode(parameters, inputs.decoderInputIds!, targetPresent, memory, sourcePresent);
-  const encoded = { encoderLastHiddenState: memory };
-  if (parameters.output === undefined) return { ...encoded, lastHiddenState: hidden };
-  const logits = graph.logits(parameters, hidden);
-  if (inputs.labels === undefined) return { ...encoded, logits };
-  return { ...encoded, logits, loss: classCrossEntropy(hidden, parameters.output, inputs.labels) };
-}
-
-function bartGeneration(
-  config: BartConfig,
-  parameters: Bart<ParameterSpec>,
-): Generation<Bart<ParameterSpec>> {
-  const graph = bartGraph(config, "inference");
-  return {
-    kind: "sequence-to-sequence",
-    parameters,
-    layerCount: config.decoderLayerCount,
-    headCount: config.decoderHeadCount,
-    headDim: config.modelDim / config.decoderHeadCount,
-    sourceVocabSize: config.vocabSize,
-    maxPositions: config.maxPositions,
-    padTokenId: config.padTokenId,
-    bosTokenId: config.decoderStartTokenId,
-    eosTokenId: config.eosTokenId,
-    source: (values: Bart<Tensor>, ids: Tensor, present: Tensor): KeysAndValues[] =>
-      graph.sourceKeysAndValues(values, graph.encode(values, ids, present)),
-    step(values: Bart<Tensor>, ...rest) {
-      const { hidden, present } = graph.decodeStep(values, ...rest);
-      return { logits: graph.logits(values, hidden), present };
-    },
-  };
+    graph: (mode) => bartGraph(config, mode),
+    heads: { headCount, headDim: config.modelDim / headCount },
+    finalNorm: false,
+    ...options,
+  });
 }
 
 export const bart: Family = {
@@ -202,5 +143,5 @@ export const bart: Family = {
   newTokenizer: bartTokenizer,
   architectures: { BartModel: "base", BartForConditionalGeneration: "sequence-to-sequence" },
   createModel: (json, head, _options, where) =>
-    bartModel(bart, head, readBartConfig(json, where), { fromSource: true }),
+    bartModel(bart, head, readBartConfig(json, where), { targetFromSource: true }),
 };

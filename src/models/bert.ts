@@ -1,12 +1,11 @@
 import { z } from "zod";
-import { equal, not, scalar, tanh } from "../graph/build.ts";
+import { tanh } from "../graph/build.ts";
 import { dim } from "../graph/dims.ts";
 import { named, scope } from "../graph/scope.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { type Encoder, encode, encoderParameters } from "../nn/encoder.ts";
 import { firstPosition } from "../nn/heads.ts";
-import { type ActivationName, type Linear, linear, linearParameters } from "../nn/layers.ts";
-import { normal, type ParameterSpec } from "../nn/parameters.ts";
+import { type Linear, linear, linearParameters } from "../nn/layers.ts";
+import type { ParameterSpec } from "../nn/parameters.ts";
 import { type CheckpointNames, linearNames, normNames } from "../weights/checkpoint-names.ts";
 import { problemTypeOf } from "./classification.ts";
 import {
@@ -19,44 +18,20 @@ import {
   readConfig,
   tokenId,
 } from "./config-file.ts";
+import { encoderHeadOutputs } from "./encoder-heads.ts";
 import {
-  type EncoderHeads,
-  type EncoderHeadsConfig,
-  encoderHeadInputs,
-  encoderHeadOutputs,
-  encoderHeadParameters,
-  encoderLayerOutputs,
-} from "./encoder-heads.ts";
-import {
-  architectureOf,
-  type Family,
-  type ForwardInputs,
-  type ForwardOutputs,
-  type Head,
-  type Mode,
-  type Model,
-  type ModelOptions,
-} from "./family.ts";
+  type EncoderConfig,
+  type EncoderModel,
+  encoderModel,
+  encoderModelParameters,
+  hiddenStates,
+} from "./encoder-model.ts";
+import type { Family, ForwardInputs, ForwardOutputs, Head, Mode, ModelOptions } from "./family.ts";
 import { textInputs } from "./inputs.ts";
 import { bertTokenizer } from "./new-tokenizer.ts";
 
-/** The sizes and choices of a BERT. */
-export interface BertConfig extends EncoderHeadsConfig {
-  readonly feedForwardDim: number;
-  /** How many rows the table of positions has. */
-  readonly positionCount: number;
-  readonly tokenTypeCount: number;
-  readonly padTokenId: number;
-  readonly activation: ActivationName;
-  readonly tiedEmbeddings: boolean;
-  /** The standard deviation with which weights begin. */
-  readonly initialDeviation: number;
-  readonly dropout: number;
-  readonly attentionDropout: number;
-}
-
 /** The keys of config.json, as Hugging Face spells them. */
-export const bertConfigSchema = z.object({
+const bertConfigSchema = z.object({
   vocab_size: count,
   hidden_size: count,
   num_hidden_layers: count,
@@ -80,7 +55,12 @@ export const bertConfigSchema = z.object({
 });
 
 /** The configuration that the contents of config.json describe. */
-export function readBertConfig(json: unknown, head: Head, options: ModelOptions, where: string): BertConfig {
+export function readBertConfig(
+  json: unknown,
+  head: Head,
+  options: ModelOptions,
+  where: string,
+): EncoderConfig {
   const file = readConfig(bertConfigSchema, json, where);
   checkHeads(["hidden_size", file.hidden_size], ["num_attention_heads", file.num_attention_heads], where);
   const labels = labelsOf(file, head, where);
@@ -114,65 +94,28 @@ export function readBertConfig(json: unknown, head: Head, options: ModelOptions,
  * The encoder of "BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding" (Devlin et al.,
  * 2019), a pooler, which makes one vector of a text, and one of the heads.
  */
-export interface Bert<Parameter> extends EncoderHeads<Parameter> {
-  readonly encoder: Encoder<Parameter>;
-  readonly pooler?: Linear<Parameter>;
-}
-
-/** What the parameters of a BERT are, before they have values. */
-export function bertParameters(config: BertConfig, head: Head, withPooler: boolean): Bert<ParameterSpec> {
-  const weight = normal(config.initialDeviation);
+function bertParameters(config: EncoderConfig, head: Head, withPooler: boolean): EncoderModel<ParameterSpec> {
   const pooled = dim("pooled", config.modelDim);
-  const encoder = encoderParameters({ ...config, weight });
-  const table = config.tiedEmbeddings ? encoder.embedding : undefined;
-  return {
-    encoder,
-    ...(withPooler && { pooler: linearParameters(dim("model", config.modelDim), pooled, weight) }),
-    ...encoderHeadParameters(config, head, pooled, weight, table),
-  };
+  return encoderModelParameters(config, head, pooled, (model, weight) =>
+    withPooler ? { pooler: linearParameters(model, pooled, weight) } : {},
+  );
 }
 
 /** A BERT's forward pass, written down for one configuration. */
 function bertForward(
-  config: BertConfig,
+  config: EncoderConfig,
   head: Head,
-  parameters: Bert<Tensor>,
+  parameters: EncoderModel<Tensor>,
   inputs: ForwardInputs,
   mode: Mode,
 ): ForwardOutputs {
-  const hidden = bertHidden(config, parameters.encoder, inputs, mode);
+  const hidden = hiddenStates(config, parameters.encoder, inputs, mode);
   const { pooler } = parameters;
   const pooled = pooler === undefined ? undefined : poolFirst(pooler, hidden);
   return {
     ...encoderHeadOutputs(config, head, parameters, hidden, () => pooled!, inputs, mode),
     ...(head === "base" && pooled !== undefined && { poolerOutput: pooled }),
   };
-}
-
-/** The hidden state of each token: [batch, sequence, model]. */
-export function bertHidden(
-  config: BertConfig,
-  encoder: Encoder<Tensor>,
-  inputs: ForwardInputs,
-  mode: Mode,
-): Tensor {
-  const training = mode === "training";
-  return encode(
-    encoder,
-    {
-      ids: inputs.inputIds!,
-      positions: inputs.positionIds!,
-      tokenTypes: inputs.tokenTypeIds,
-      present: not(equal(inputs.attentionMask!, scalar(0, "int32"))),
-    },
-    {
-      headCount: config.headCount,
-      activation: config.activation,
-      normEpsilon: config.normEpsilon,
-      dropout: training ? config.dropout : 0,
-      attentionDropout: training ? config.attentionDropout : 0,
-    },
-  );
 }
 
 /** tanh(W · x + b) of the first token, which stands for the whole text. @returns [batch, pooled] */
@@ -239,21 +182,16 @@ export const bert: Family = {
     BertForTokenClassification: "token-classification",
     BertForQuestionAnswering: "question-answering",
   },
-  createModel(json, head, options, where): Model<Bert<ParameterSpec>> {
+  createModel(json, head, options, where) {
     const config = readBertConfig(json, head, options, where);
     const withPooler =
       head === "sequence-classification" || (head === "base" && options.withoutPooler !== true);
-    return {
-      modelType: "bert",
-      architecture: architectureOf(bert, head),
-      head,
+    return encoderModel(bert, head, {
       config,
       parameters: bertParameters(config, head, withPooler),
       names: bertNames,
-      inputs: encoderHeadInputs(config, head, textInputs(config)),
-      forward: (parameters: Bert<Tensor>, inputs, mode = "inference") =>
-        bertForward(config, head, parameters, inputs, mode),
-      layerOutputs: encoderLayerOutputs(config.layerCount),
-    };
+      text: textInputs(config),
+      forward: (...given) => bertForward(config, head, ...given),
+    });
   },
 };

@@ -1,12 +1,11 @@
 import { z } from "zod";
-import { equal, not, relu, scalar } from "../graph/build.ts";
+import { relu } from "../graph/build.ts";
 import { dim } from "../graph/dims.ts";
 import { named, scope } from "../graph/scope.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { type Encoder, encode, encoderParameters } from "../nn/encoder.ts";
 import { firstPosition } from "../nn/heads.ts";
-import { type ActivationName, type Linear, linear, linearParameters } from "../nn/layers.ts";
-import { normal, type ParameterSpec } from "../nn/parameters.ts";
+import { linear, linearParameters } from "../nn/layers.ts";
+import type { ParameterSpec } from "../nn/parameters.ts";
 import { type CheckpointNames, linearNames, normNames } from "../weights/checkpoint-names.ts";
 import { bertOlderEndings } from "./bert.ts";
 import { problemTypeOf } from "./classification.ts";
@@ -20,38 +19,17 @@ import {
   readConfig,
   tokenId,
 } from "./config-file.ts";
+import { encoderHeadOutputs } from "./encoder-heads.ts";
 import {
-  type EncoderHeads,
-  type EncoderHeadsConfig,
-  encoderHeadInputs,
-  encoderHeadOutputs,
-  encoderHeadParameters,
-  encoderLayerOutputs,
-} from "./encoder-heads.ts";
-import {
-  architectureOf,
-  type Family,
-  type ForwardInputs,
-  type ForwardOutputs,
-  type Head,
-  type Mode,
-  type Model,
-  type ModelOptions,
-} from "./family.ts";
+  type EncoderConfig,
+  type EncoderModel,
+  encoderModel,
+  encoderModelParameters,
+  hiddenStates,
+} from "./encoder-model.ts";
+import type { Family, ForwardInputs, ForwardOutputs, Head, Mode, ModelOptions } from "./family.ts";
 import { textInputs } from "./inputs.ts";
 import { bertTokenizer } from "./new-tokenizer.ts";
-
-/** The sizes and choices of a DistilBERT. */
-export interface DistilbertConfig extends EncoderHeadsConfig {
-  readonly feedForwardDim: number;
-  readonly padTokenId: number;
-  readonly activation: ActivationName;
-  readonly tiedEmbeddings: boolean;
-  /** The standard deviation with which weights begin. */
-  readonly initialDeviation: number;
-  readonly dropout: number;
-  readonly attentionDropout: number;
-}
 
 /** The keys of config.json, as Hugging Face spells them. */
 const configSchema = z.object({
@@ -77,7 +55,7 @@ function readDistilbertConfig(
   head: Head,
   options: ModelOptions,
   where: string,
-): DistilbertConfig {
+): EncoderConfig {
   const file = readConfig(configSchema, json, where);
   checkHeads(["dim", file.dim], ["n_heads", file.n_heads], where);
   const labels = labelsOf(file, head, where);
@@ -88,6 +66,8 @@ function readDistilbertConfig(
     feedForwardDim: file.hidden_dim,
     layerCount: file.n_layers,
     maxPositions: file.max_position_embeddings,
+    positionCount: file.max_position_embeddings,
+    tokenTypeCount: 0,
     padTokenId: file.pad_token_id ?? 0,
     activation: file.activation,
     headActivation: file.activation,
@@ -106,53 +86,24 @@ function readDistilbertConfig(
 
 /**
  * BERT's network with half the layers, without token types and pooler, taught by BERT: "DistilBERT, a distilled
- * version of BERT" (Sanh et al., 2019).
+ * version of BERT" (Sanh et al., 2019). The classifier of texts has a layer of its own.
  */
-export interface Distilbert<Parameter> extends EncoderHeads<Parameter> {
-  readonly encoder: Encoder<Parameter>;
-  /** Stands between the first token's hidden state and the classifier of texts. */
-  readonly textLayer?: Linear<Parameter>;
-}
-
-function distilbertParameters(config: DistilbertConfig, head: Head): Distilbert<ParameterSpec> {
-  const weight = normal(config.initialDeviation);
+function distilbertParameters(config: EncoderConfig, head: Head): EncoderModel<ParameterSpec> {
   const textVector = dim("textVector", config.modelDim);
-  const { maxPositions: positionCount } = config;
-  const encoder = encoderParameters({ ...config, positionCount, tokenTypeCount: 0, weight });
-  const table = config.tiedEmbeddings ? encoder.embedding : undefined;
-  return {
-    encoder,
-    ...(head === "sequence-classification" && {
-      textLayer: linearParameters(dim("model", config.modelDim), textVector, weight),
-    }),
-    ...encoderHeadParameters(config, head, textVector, weight, table),
-  };
+  return encoderModelParameters(config, head, textVector, (model, weight) =>
+    head === "sequence-classification" ? { textLayer: linearParameters(model, textVector, weight) } : {},
+  );
 }
 
 /** A DistilBERT's forward pass, written down for one configuration. */
 function distilbertForward(
-  config: DistilbertConfig,
+  config: EncoderConfig,
   head: Head,
-  parameters: Distilbert<Tensor>,
+  parameters: EncoderModel<Tensor>,
   inputs: ForwardInputs,
   mode: Mode,
 ): ForwardOutputs {
-  const training = mode === "training";
-  const hidden = encode(
-    parameters.encoder,
-    {
-      ids: inputs.inputIds!,
-      positions: inputs.positionIds!,
-      present: not(equal(inputs.attentionMask!, scalar(0, "int32"))),
-    },
-    {
-      headCount: config.headCount,
-      activation: config.activation,
-      normEpsilon: config.normEpsilon,
-      dropout: training ? config.dropout : 0,
-      attentionDropout: training ? config.attentionDropout : 0,
-    },
-  );
+  const hidden = hiddenStates(config, parameters.encoder, inputs, mode);
   const textVector = () =>
     scope("textLayer", () => named("output", relu(linear(parameters.textLayer!, firstPosition(hidden)))));
   return encoderHeadOutputs(config, head, parameters, hidden, textVector, inputs, mode);
@@ -197,19 +148,14 @@ export const distilbert: Family = {
     DistilBertForTokenClassification: "token-classification",
     DistilBertForQuestionAnswering: "question-answering",
   },
-  createModel(json, head, options, where): Model<Distilbert<ParameterSpec>> {
+  createModel(json, head, options, where) {
     const config = readDistilbertConfig(json, head, options, where);
-    return {
-      modelType: "distilbert",
-      architecture: architectureOf(distilbert, head),
-      head,
+    return encoderModel(distilbert, head, {
       config,
       parameters: distilbertParameters(config, head),
       names: distilbertNames,
-      inputs: encoderHeadInputs(config, head, textInputs(config)),
-      forward: (parameters: Distilbert<Tensor>, inputs, mode = "inference") =>
-        distilbertForward(config, head, parameters, inputs, mode),
-      layerOutputs: encoderLayerOutputs(config.layerCount),
-    };
+      text: textInputs(config),
+      forward: (...given) => distilbertForward(config, head, ...given),
+    });
   },
 };

@@ -24,10 +24,10 @@ const gpt2Names: CheckpointNames = {
     ...linearNames("layers.{layer}.feedForward.inner", `${layer}.mlp.c_fc`),
     ...linearNames("layers.{layer}.feedForward.outer", `${layer}.mlp.c_proj`),
     ...normNames("finalNorm", `${base}ln_f`),
+    // Where it is tied: the table of embeddings once more.
+    output: "lm_head.weight",
   },
   ignored: [
-    // The table of embeddings once more.
-    "lm_head.weight",
     // The causal mask, and the number that stands for minus infinity.
     `${layer}.attn.bias`,
     `${layer}.attn.masked_bias`,
@@ -55,7 +55,7 @@ export const gpt2: Family = {
       ignored: ignoredLabel,
       adapt: nextLabels,
     } as const;
-    const parameters = gpt2Parameters(config);
+    const parameters = gpt2Parameters(config, head === "causal-lm");
     return {
       modelType: "gpt2",
       architecture: architectureOf(gpt2, head),
@@ -71,7 +71,8 @@ export const gpt2: Family = {
         if (head === "base") return { lastHiddenState: hidden };
         const logits = graph.logits(parameters, hidden);
         if (inputs.labels === undefined) return { logits };
-        return { logits, loss: classCrossEntropy(hidden, { weight: parameters.embedding }, inputs.labels) };
+        const weight = graph.outputTable(parameters);
+        return { logits, loss: classCrossEntropy(hidden, { weight }, inputs.labels) };
       },
       // The last hidden state is the one after the final norm.
       layerOutputs: {

@@ -1,7 +1,6 @@
 import {
   add,
   contract,
-  gelu,
   mergeDims,
   rename,
   slice,
@@ -15,6 +14,7 @@ import { named, scope } from "../graph/scope.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { attend, attendWithCache, causalMask, type KeysAndValues } from "../nn/attention.ts";
 import {
+  activations,
   dropout,
   embedding,
   type LayerNorm,
@@ -33,12 +33,14 @@ import type { Gpt2Config } from "./gpt2-config.ts";
  * it reads a text and, at every position, predicts the next token.
  */
 export interface Gpt2<Parameter> {
-  /** [vocab, model]; also the projection to the vocabulary. */
+  /** [vocab, model]; also the projection to the vocabulary, where that has no table of its own. */
   readonly embedding: Parameter;
   /** [position, model] */
   readonly positions: Parameter;
   readonly layers: readonly Gpt2Layer<Parameter>[];
   readonly finalNorm: LayerNorm<Parameter>;
+  /** [vocab, model] */
+  readonly output?: Parameter;
 }
 
 export interface Gpt2Layer<Parameter> {
@@ -55,8 +57,11 @@ export interface Gpt2Layer<Parameter> {
 /** y = x · W + b; the weight is kept as [inputs, outputs], as in GPT-2's checkpoints. */
 export type Projection<Parameter> = Linear<Parameter>;
 
-/** What the parameters of a GPT-2 are, before they have values. Source: Radford et al., 2019, 2.3. */
-export function gpt2Parameters(config: Gpt2Config): Gpt2<ParameterSpec> {
+/**
+ * What the parameters of a GPT-2 are, before they have values. Source: Radford et al., 2019, 2.3.
+ * @param withOutput - whether the projection to the vocabulary belongs to it
+ */
+export function gpt2Parameters(config: Gpt2Config, withOutput = true): Gpt2<ParameterSpec> {
   const deviation = 0.02;
   // Two sub-layers of every layer add to the residual stream; their sum begins no larger than one would.
   const residualDeviation = deviation / Math.sqrt(2 * config.layerCount);
@@ -79,11 +84,13 @@ export function gpt2Parameters(config: Gpt2Config): Gpt2<ParameterSpec> {
       outer: projection(feedForward, model, residualDeviation),
     },
   });
+  const table = () => parameterSpec([dim("vocab", config.vocabSize), model], normal(deviation));
   return {
-    embedding: parameterSpec([dim("vocab", config.vocabSize), model], normal(deviation)),
+    embedding: table(),
     positions: parameterSpec([dim("position", config.maxPositions), model], normal(deviation)),
     layers: Array.from({ length: config.layerCount }, layer),
     finalNorm: layerNormParameters(model),
+    ...(withOutput && config.untied && { output: table() }),
   };
 }
 
@@ -96,7 +103,13 @@ function project(parameters: Projection<Tensor>, x: Tensor): Tensor {
 export function gpt2Graph(config: Gpt2Config, mode: "training" | "inference") {
   const rate = (value: number) => (mode === "training" ? value : 0);
   const context = dim("context", config.modelDim);
-  const heads = [dim("head", config.headCount), dim("headDim", config.modelDim / config.headCount)];
+  const headDim = config.modelDim / config.headCount;
+  const heads = [dim("head", config.headCount), dim("headDim", headDim)];
+
+  /** What the scores of a layer's attention are multiplied with. */
+  function scaleOf(layer: number): number {
+    return 1 / (config.unscaledAttention ? 1 : Math.sqrt(headDim)) / (config.scaledByLayer ? layer + 1 : 1);
+  }
 
   /** [batch, sequence, context] as [batch, head, sequence, headDim], the sequence under another name. */
   function splitHeads(x: Tensor, sequenceName: string): Tensor {
@@ -132,8 +145,7 @@ export function gpt2Graph(config: Gpt2Config, mode: "training" | "inference") {
 
   function feedForward(parameters: Gpt2Layer<Tensor>["feedForward"], x: Tensor): Tensor {
     return scope("feedForward", () => {
-      const approximation = config.activation === "gelu" ? "none" : "tanh";
-      const inner = named("inner", gelu(project(parameters.inner, x), approximation));
+      const inner = named("inner", activations[config.activation](project(parameters.inner, x)));
       return named("output", project(parameters.outer, inner));
     });
   }
@@ -199,9 +211,9 @@ export function gpt2Graph(config: Gpt2Config, mode: "training" | "inference") {
       positions === undefined
         ? positionsOf(parameters.positions, ids.dims[1]!)
         : embedding(parameters.positions, positions, false);
-    return stack(parameters, ids, vectors, (queries, own) => {
+    return stack(parameters, ids, vectors, (queries, own, layer) => {
       keep?.(own);
-      return attend(queries, own, mask, rate(config.attentionDropout));
+      return attend(queries, own, mask, rate(config.attentionDropout), scaleOf(layer));
     });
   }
 
@@ -226,15 +238,21 @@ export function gpt2Graph(config: Gpt2Config, mode: "training" | "inference") {
     const states = stack(parameters, asSequence(ids), vectors, (queries, own, layer) => {
       present.push(own);
       return attendWithCache(queries, past[layer]!, own, pastMask, {
+        scale: scaleOf(layer),
         prompt: { ...prompt[layer]!, mask: promptMask },
       });
     });
     return { hidden: rename(states, { sequence: beam }), present };
   }
 
+  /** The projection to the vocabulary: [vocab, model]. */
+  function outputTable(parameters: Gpt2<Tensor>): Tensor {
+    return parameters.output ?? parameters.embedding;
+  }
+
   /** Scores of the whole vocabulary. @param states - [..., model] @returns [..., vocab] */
   function logits(parameters: Gpt2<Tensor>, states: Tensor): Tensor {
-    return named("logits", contract(states, parameters.embedding, "model"));
+    return named("logits", contract(states, outputTable(parameters), "model"));
   }
 
   /**
@@ -243,10 +261,10 @@ export function gpt2Graph(config: Gpt2Config, mode: "training" | "inference") {
    */
   function loss(parameters: Gpt2<Tensor>, states: Tensor, labels: Tensor, ignoreId: number): Tensor {
     const options = { labelSmoothing: 0, ignoreId };
-    return named("loss", vocabularyLoss(states, parameters.embedding, labels, undefined, options));
+    return named("loss", vocabularyLoss(states, outputTable(parameters), labels, undefined, options));
   }
 
-  return { hidden, decodeStep, logits, loss };
+  return { hidden, decodeStep, outputTable, logits, loss };
 }
 
 /** GPT-2 as something that goes on from prompts, one token at a time. */
@@ -262,7 +280,8 @@ export function gpt2Generation(
     headCount: config.headCount,
     headDim: config.modelDim / config.headCount,
     maxPositions: config.maxPositions,
-    padTokenId: config.eosTokenId,
+    // What is padding is never looked at; it only must be a token.
+    padTokenId: 0,
     eosTokenId: config.eosTokenId,
     prompt(values: Gpt2<Tensor>, ids, positions, present) {
       const kept: KeysAndValues[] = [];

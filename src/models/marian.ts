@@ -47,5 +47,5 @@ export const marian: Family = {
   newTokenizer: marianTokenizer,
   architectures: { MarianModel: "base", MarianMTModel: "sequence-to-sequence" },
   createModel: (json, head, _options, where) =>
-    bartModel(marian, head, readMarianConfig(json, where), { fromSource: false }),
+    bartModel(marian, head, readMarianConfig(json, where), { targetFromSource: false }),
 };

@@ -2,50 +2,25 @@ import { tanh } from "../graph/build.ts";
 import { dim } from "../graph/dims.ts";
 import { named, scope } from "../graph/scope.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { encoderParameters } from "../nn/encoder.ts";
 import { firstPosition } from "../nn/heads.ts";
-import { dropout, type Linear, linear, linearParameters } from "../nn/layers.ts";
-import { normal, type ParameterSpec } from "../nn/parameters.ts";
+import { dropout, linear, linearParameters } from "../nn/layers.ts";
+import type { ParameterSpec } from "../nn/parameters.ts";
 import { type CheckpointNames, linearNames, normNames } from "../weights/checkpoint-names.ts";
+import { bertBaseNames, bertOlderEndings, poolFirst, readBertConfig } from "./bert.ts";
+import { encoderHeadOutputs } from "./encoder-heads.ts";
 import {
-  type Bert,
-  type BertConfig,
-  bertBaseNames,
-  bertHidden,
-  bertOlderEndings,
-  poolFirst,
-  readBertConfig,
-} from "./bert.ts";
-import {
-  encoderHeadInputs,
-  encoderHeadOutputs,
-  encoderHeadParameters,
-  encoderLayerOutputs,
-} from "./encoder-heads.ts";
-import {
-  architectureOf,
-  type Family,
-  type ForwardInputs,
-  type ForwardOutputs,
-  type Head,
-  type HostInput,
-  type Mode,
-  type Model,
-  type ModelOptions,
-} from "./family.ts";
+  type EncoderConfig,
+  type EncoderModel,
+  encoderModel,
+  encoderModelParameters,
+  hiddenStates,
+} from "./encoder-model.ts";
+import type { Family, ForwardInputs, ForwardOutputs, Head, HostInput, Mode, ModelOptions } from "./family.ts";
 import { filledLike, textInputs } from "./inputs.ts";
 import { robertaTokenizer } from "./new-tokenizer.ts";
 
-/**
- * BERT's network as "RoBERTa: A Robustly Optimized BERT Pretraining Approach" (Liu et al., 2019) has it: positions
- * are counted from the padding's id on, and the classifier of texts has a layer of its own instead of the pooler.
- */
-export interface Roberta<Parameter> extends Bert<Parameter> {
-  readonly textLayer?: Linear<Parameter>;
-}
-
 /** The configuration that the contents of config.json describe. */
-function readRobertaConfig(json: unknown, head: Head, options: ModelOptions, where: string): BertConfig {
+function readRobertaConfig(json: unknown, head: Head, options: ModelOptions, where: string): EncoderConfig {
   const padTokenId = (json as { pad_token_id?: number | null }).pad_token_id ?? 1;
   const config = readBertConfig({ ...(json as object), pad_token_id: padTokenId }, head, options, where);
   return {
@@ -56,29 +31,31 @@ function readRobertaConfig(json: unknown, head: Head, options: ModelOptions, whe
   };
 }
 
-function robertaParameters(config: BertConfig, head: Head, withPooler: boolean): Roberta<ParameterSpec> {
-  const weight = normal(config.initialDeviation);
-  const model = dim("model", config.modelDim);
+/**
+ * BERT's network as "RoBERTa: A Robustly Optimized BERT Pretraining Approach" (Liu et al., 2019) has it: positions
+ * are counted from the padding's id on, and the classifier of texts has a layer of its own instead of the pooler.
+ */
+function robertaParameters(
+  config: EncoderConfig,
+  head: Head,
+  withPooler: boolean,
+): EncoderModel<ParameterSpec> {
   const textVector = dim("textVector", config.modelDim);
-  const encoder = encoderParameters({ ...config, weight });
-  const table = config.tiedEmbeddings ? encoder.embedding : undefined;
-  return {
-    encoder,
+  return encoderModelParameters(config, head, textVector, (model, weight) => ({
     ...(withPooler && { pooler: linearParameters(model, dim("pooled", config.modelDim), weight) }),
     ...(head === "sequence-classification" && { textLayer: linearParameters(model, textVector, weight) }),
-    ...encoderHeadParameters(config, head, textVector, weight, table),
-  };
+  }));
 }
 
 /** A RoBERTa's forward pass, written down for one configuration. */
 function robertaForward(
-  config: BertConfig,
+  config: EncoderConfig,
   head: Head,
-  parameters: Roberta<Tensor>,
+  parameters: EncoderModel<Tensor>,
   inputs: ForwardInputs,
   mode: Mode,
 ): ForwardOutputs {
-  const hidden = bertHidden(config, parameters.encoder, inputs, mode);
+  const hidden = hiddenStates(config, parameters.encoder, inputs, mode);
   const textVector = () =>
     scope("textLayer", () => {
       const rate = mode === "training" ? config.textClassifierDropout : 0;
@@ -131,20 +108,14 @@ export const roberta: Family = {
     RobertaForTokenClassification: "token-classification",
     RobertaForQuestionAnswering: "question-answering",
   },
-  createModel(json, head, options, where): Model<Roberta<ParameterSpec>> {
+  createModel(json, head, options, where) {
     const config = readRobertaConfig(json, head, options, where);
-    const text = textInputs({ ...config, positions: robertaPositions(config.padTokenId) });
-    return {
-      modelType: "roberta",
-      architecture: architectureOf(roberta, head),
-      head,
+    return encoderModel(roberta, head, {
       config,
       parameters: robertaParameters(config, head, head === "base" && options.withoutPooler !== true),
       names: robertaNames,
-      inputs: encoderHeadInputs(config, head, text),
-      forward: (parameters: Roberta<Tensor>, inputs, mode = "inference") =>
-        robertaForward(config, head, parameters, inputs, mode),
-      layerOutputs: encoderLayerOutputs(config.layerCount),
-    };
+      text: textInputs({ ...config, positions: robertaPositions(config.padTokenId) }),
+      forward: (...given) => robertaForward(config, head, ...given),
+    });
   },
 };

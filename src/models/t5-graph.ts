@@ -3,16 +3,13 @@ import { type Dim, dim } from "../graph/dims.ts";
 import { named, scope } from "../graph/scope.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import {
-  attend,
-  attendWithCache,
+  attentionTo,
+  cachedSelfAttention,
   causalMask,
-  joinHeads,
   type KeysAndValues,
   type MultiHeadAttention,
   multiHeadAttention,
   paddingMask,
-  projectKeysAndValues,
-  projectQueries,
 } from "../nn/attention.ts";
 import {
   type ActivationName,
@@ -22,11 +19,12 @@ import {
   linear,
   type Projection,
 } from "../nn/layers.ts";
+import { classCrossEntropy } from "../nn/losses.ts";
 import { normal, type ParameterSpec, parameterSpec } from "../nn/parameters.ts";
 import { type RelativePositions, relativeBias, relativeBiasOfStep } from "../nn/relative-positions.ts";
 import { type RmsNorm, rmsNorm, rmsNormParameters } from "../nn/rms-norm.ts";
 import type { EncoderDecoderSizes } from "./encoder-decoder.ts";
-import type { Mode, ModelConfig } from "./family.ts";
+import type { Loss, Mode, ModelConfig } from "./family.ts";
 
 /** The sizes and choices of a T5. */
 export interface T5Config extends ModelConfig, EncoderDecoderSizes {
@@ -255,15 +253,6 @@ export function t5Graph(config: T5Config, mode: Mode) {
     });
   }
 
-  /** The keys and values of the source, for each decoder layer: computed once, used at every step. */
-  function sourceKeysAndValues(parameters: T5<Tensor>, memory: Tensor): KeysAndValues[] {
-    return parameters.decoder.layers.map((layer, index) =>
-      scope(`decoder.layers.${index}.crossAttention`, () =>
-        projectKeysAndValues(layer.crossAttention, memory, headCount),
-      ),
-    );
-  }
-
   /** One step of decoding with caches: see `SequenceToSequence.step`. @returns hidden states [batch, beam, model] */
   function decodeStep(
     parameters: T5<Tensor>,
@@ -284,23 +273,19 @@ export function t5Graph(config: T5Config, mode: Mode) {
         { ...config.relativePositions, bidirectional: false },
       );
       const biasedPast = add(bias.past, pastMask);
+      const ofStep = { headCount, scale: 1, presentBias: bias.present };
       const present: KeysAndValues[] = [];
+      const keep = (own: KeysAndValues) => present.push(own);
       // To the source the hypotheses of one text are so many queries: they stand where a sequence would.
       const hidden = decoderStack(
         parameters,
         rename(ids, { [beam]: "sequence" }),
         ({ selfAttention }, x, index) =>
-          scope("selfAttention", () => {
-            const own = projectKeysAndValues(selfAttention, x, headCount);
-            present.push(own);
-            const queries = projectQueries(selfAttention, x, headCount);
-            const options = { scale: 1, presentBias: bias.present };
-            return joinHeads(selfAttention, attendWithCache(queries, past[index]!, own, biasedPast, options));
-          }),
+          cachedSelfAttention("selfAttention", selfAttention, x, past[index]!, biasedPast, ofStep, keep),
         ({ crossAttention }, x, index) =>
-          scope("crossAttention", () => {
-            const queries = projectQueries(crossAttention, x, headCount);
-            return joinHeads(crossAttention, attend(queries, source[index]!, sourceMask, 0, 1));
+          attentionTo("crossAttention", crossAttention, x, source[index]!, sourceMask, {
+            headCount,
+            scale: 1,
           }),
       );
       return { hidden: rename(hidden, { sequence: beam }), present };
@@ -317,5 +302,10 @@ export function t5Graph(config: T5Config, mode: Mode) {
     return named("logits", contract(outputStates(hidden), parameters.output!.weight, "model"));
   }
 
-  return { encode, decode, sourceKeysAndValues, decodeStep, outputStates, logits };
+  /** @param hidden - [batch, sequence, model] @param labels - [batch, sequence] */
+  function loss({ output }: T5<Tensor>, hidden: Tensor, labels: Tensor): Loss {
+    return classCrossEntropy(outputStates(hidden), output!, labels);
+  }
+
+  return { encode, decode, decodeStep, logits, loss };
 }

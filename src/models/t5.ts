@@ -1,21 +1,9 @@
 import { z } from "zod";
-import type { Tensor } from "../graph/tensor.ts";
-import type { KeysAndValues } from "../nn/attention.ts";
-import { classCrossEntropy } from "../nn/losses.ts";
 import type { ParameterSpec } from "../nn/parameters.ts";
 import type { CheckpointNames } from "../weights/checkpoint-names.ts";
 import { activation, count, rate, readConfig, tokenId } from "./config-file.ts";
-import { encoderDecoderInputs, encoderDecoderLayerOutputs, presentTokens } from "./encoder-decoder.ts";
-import {
-  architectureOf,
-  type Family,
-  type ForwardInputs,
-  type ForwardOutputs,
-  type Head,
-  type Mode,
-  type Model,
-} from "./family.ts";
-import type { Generation } from "./generative.ts";
+import { encoderDecoderModel } from "./encoder-decoder-model.ts";
+import type { Family, Head, Model } from "./family.ts";
 import { t5Tokenizer } from "./new-tokenizer.ts";
 import { type T5, type T5Config, t5Graph, t5Parameters } from "./t5-graph.ts";
 
@@ -124,66 +112,20 @@ const t5Names: CheckpointNames = {
   ],
 };
 
-function t5Forward(
-  config: T5Config,
-  parameters: T5<Tensor>,
-  inputs: ForwardInputs,
-  mode: Mode,
-): ForwardOutputs {
-  const graph = t5Graph(config, mode);
-  const sourcePresent = presentTokens(inputs.attentionMask!);
-  const memory = graph.encode(parameters, inputs.inputIds!, sourcePresent);
-  const targetPresent = presentTokens(inputs.decoderAttentionMask!);
-  const hidden = graph.decode(parameters, inputs.decoderInputIds!, targetPresent, memory, sourcePresent);
-  const encoded = { encoderLastHiddenState: memory };
-  if (parameters.output === undefined) return { ...encoded, lastHiddenState: hidden };
-  const logits = graph.logits(parameters, hidden);
-  if (inputs.labels === undefined) return { ...encoded, logits };
-  const loss = classCrossEntropy(graph.outputStates(hidden), parameters.output, inputs.labels);
-  return { ...encoded, logits, loss };
-}
-
-function t5Generation(config: T5Config, parameters: T5<ParameterSpec>): Generation<T5<ParameterSpec>> {
-  const graph = t5Graph(config, "inference");
-  return {
-    kind: "sequence-to-sequence",
-    parameters,
-    layerCount: config.decoderLayerCount,
-    headCount: config.headCount,
-    headDim: config.headDim,
-    sourceVocabSize: config.vocabSize,
-    maxPositions: config.maxPositions,
-    padTokenId: config.padTokenId,
-    bosTokenId: config.decoderStartTokenId,
-    eosTokenId: config.eosTokenId,
-    source: (values: T5<Tensor>, ids: Tensor, present: Tensor): KeysAndValues[] =>
-      graph.sourceKeysAndValues(values, graph.encode(values, ids, present)),
-    step(values: T5<Tensor>, ...rest) {
-      const { hidden, present } = graph.decodeStep(values, ...rest);
-      return { logits: graph.logits(values, hidden), present };
-    },
-  };
-}
-
 export const t5: Family = {
   modelType: "t5",
   newTokenizer: t5Tokenizer,
   architectures: { T5Model: "base", T5ForConditionalGeneration: "sequence-to-sequence" },
   createModel(json: unknown, head: Head, _options, where: string): Model<T5<ParameterSpec>> {
     const config = readT5Config(json, where);
-    const withOutput = head === "sequence-to-sequence";
-    const parameters = t5Parameters(config, withOutput);
-    return {
-      modelType: "t5",
-      architecture: architectureOf(t5, head),
-      head,
+    return encoderDecoderModel(t5, head, {
       config,
-      parameters,
+      parameters: t5Parameters(config, head === "sequence-to-sequence"),
       names: t5Names,
-      inputs: encoderDecoderInputs(config, { withLabels: withOutput, fromSource: false }),
-      forward: (values: T5<Tensor>, inputs, mode = "inference") => t5Forward(config, values, inputs, mode),
-      layerOutputs: encoderDecoderLayerOutputs(config, true),
-      ...(withOutput && { generation: t5Generation(config, parameters) }),
-    };
+      graph: (mode) => t5Graph(config, mode),
+      heads: config,
+      targetFromSource: false,
+      finalNorm: true,
+    });
   },
 };

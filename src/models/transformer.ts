@@ -3,31 +3,27 @@ import { type Dim, dim } from "../graph/dims.ts";
 import { named, scope } from "../graph/scope.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import {
-  attend,
-  attendWithCache,
-  attentionParameters,
+  attentionTo,
+  cachedSelfAttention,
   causalMask,
-  joinHeads,
   type KeysAndValues,
-  type MultiHeadAttention,
   multiHeadAttention,
   paddingMask,
-  projectKeysAndValues,
-  projectQueries,
 } from "../nn/attention.ts";
+import { type DecoderLayer, decoderLayerParameters } from "../nn/decoder.ts";
+import { type EncoderLayer, encoderLayerParameters } from "../nn/encoder.ts";
 import {
   dropout,
   embedding,
   embeddingParameters,
-  type FeedForward,
   feedForward,
-  feedForwardParameters,
   type LayerNorm,
   layerNorm,
   layerNormParameters,
 } from "../nn/layers.ts";
 import { normal, type ParameterSpec, parameterSpec, zeros } from "../nn/parameters.ts";
 import { positionsOf, sinusoidTable } from "../nn/positions.ts";
+import { encoderDecoderGeneration } from "./encoder-decoder-model.ts";
 import type { TransformerConfig } from "./transformer-config.ts";
 
 /**
@@ -48,18 +44,6 @@ export interface Stack<Parameter, Layer> {
   readonly embeddingNorm?: LayerNorm<Parameter>;
   readonly layers: readonly Layer[];
   readonly finalNorm?: LayerNorm<Parameter>;
-}
-
-export interface EncoderLayer<Parameter> {
-  readonly selfAttention: MultiHeadAttention<Parameter>;
-  readonly selfAttentionNorm: LayerNorm<Parameter>;
-  readonly feedForward: FeedForward<Parameter>;
-  readonly feedForwardNorm: LayerNorm<Parameter>;
-}
-
-export interface DecoderLayer<Parameter> extends EncoderLayer<Parameter> {
-  readonly crossAttention: MultiHeadAttention<Parameter>;
-  readonly crossAttentionNorm: LayerNorm<Parameter>;
 }
 
 /** What the parameters of a Transformer are, before they have values. */
@@ -83,20 +67,11 @@ export function transformerParameters(config: TransformerConfig): Transformer<Pa
     layers,
     ...(config.finalNorm && { finalNorm: layerNormParameters(model) }),
   });
-  const encoderLayer = (): EncoderLayer<ParameterSpec> => ({
-    selfAttention: attentionParameters(model),
-    selfAttentionNorm: layerNormParameters(model),
-    feedForward: feedForwardParameters(model, config.feedForwardDim),
-    feedForwardNorm: layerNormParameters(model),
-  });
-  const decoderLayer = (): DecoderLayer<ParameterSpec> => ({
-    ...encoderLayer(),
-    crossAttention: attentionParameters(model),
-    crossAttentionNorm: layerNormParameters(model),
-  });
+  const layers = <Layer>(count: number, layer: (model: Dim, feedForwardDim: number) => Layer): Layer[] =>
+    Array.from({ length: count }, () => layer(model, config.feedForwardDim));
   return {
-    encoder: stack(source, Array.from({ length: config.encoderLayerCount }, encoderLayer)),
-    decoder: stack(target, Array.from({ length: config.decoderLayerCount }, decoderLayer)),
+    encoder: stack(source, layers(config.encoderLayerCount, encoderLayerParameters)),
+    decoder: stack(target, layers(config.decoderLayerCount, decoderLayerParameters)),
     output: {
       weight: output,
       ...(config.outputBias && { bias: parameterSpec([dim("vocab", config.targetVocabSize)], zeros) }),
@@ -211,38 +186,14 @@ export function transformerGraph(config: TransformerConfig, mode: Mode) {
       const sourceMask = paddingMask(memoryPresent);
       let x = embedTokens(stack, ids, positionsOf(positionTable(stack), ids.dims[1]!));
       stack.layers.forEach((layer, index) => {
-        x = scope(`layers.${index}`, () =>
-          named(
-            "output",
-            decoderLayer(
-              layer,
-              x,
-              (value) =>
-                multiHeadAttention("selfAttention", layer.selfAttention, value, value, selfMask, attention),
-              (value) =>
-                multiHeadAttention(
-                  "crossAttention",
-                  layer.crossAttention,
-                  value,
-                  memory,
-                  sourceMask,
-                  attention,
-                ),
-            ),
-          ),
-        );
+        const toSelf = (value: Tensor) =>
+          multiHeadAttention("selfAttention", layer.selfAttention, value, value, selfMask, attention);
+        const toSource = (value: Tensor) =>
+          multiHeadAttention("crossAttention", layer.crossAttention, value, memory, sourceMask, attention);
+        x = scope(`layers.${index}`, () => named("output", decoderLayer(layer, x, toSelf, toSource)));
       });
       return finish(stack, x);
     });
-  }
-
-  /** The keys and values of the source, for each decoder layer: computed once, used at every step. */
-  function sourceKeysAndValues(parameters: Transformer<Tensor>, memory: Tensor): KeysAndValues[] {
-    return parameters.decoder.layers.map((layer, index) =>
-      scope(`decoder.layers.${index}.crossAttention`, () =>
-        projectKeysAndValues(layer.crossAttention, memory, config.headCount),
-      ),
-    );
   }
 
   /**
@@ -271,21 +222,23 @@ export function transformerGraph(config: TransformerConfig, mode: Mode) {
         [position.dims[0]!.name]: beam.name,
       });
       const present: KeysAndValues[] = [];
+      const heads = { headCount: config.headCount };
+      const keep = (own: KeysAndValues) => present.push(own);
       // To the source the hypotheses of one sentence are so many queries: they stand where a sequence would.
       let x = rename(embedTokens(stack, ids, positions), { [beam.name]: "sequence" });
       stack.layers.forEach((layer, index) => {
         const toSelf = (value: Tensor) =>
-          scope("selfAttention", () => {
-            const queries = projectQueries(layer.selfAttention, value, config.headCount);
-            const own = projectKeysAndValues(layer.selfAttention, value, config.headCount);
-            present.push(own);
-            return joinHeads(layer.selfAttention, attendWithCache(queries, past[index]!, own, pastMask));
-          });
+          cachedSelfAttention(
+            "selfAttention",
+            layer.selfAttention,
+            value,
+            past[index]!,
+            pastMask,
+            heads,
+            keep,
+          );
         const toSource = (value: Tensor) =>
-          scope("crossAttention", () => {
-            const queries = projectQueries(layer.crossAttention, value, config.headCount);
-            return joinHeads(layer.crossAttention, attend(queries, source[index]!, sourceMask));
-          });
+          attentionTo("crossAttention", layer.crossAttention, value, source[index]!, sourceMask, heads);
         x = scope(`layers.${index}`, () => decoderLayer(layer, x, toSelf, toSource));
       });
       return { hidden: rename(finish(stack, x), { sequence: beam.name }), present };
@@ -318,36 +271,16 @@ export function transformerGraph(config: TransformerConfig, mode: Mode) {
     );
   }
 
-  return { encode, decode, sourceKeysAndValues, decodeStep, logits, loss };
+  return { encode, decode, decodeStep, logits, loss };
 }
 
 /** The Transformer as something that targets can be generated with, from sources, one token at a time. */
 export function transformerGeneration(config: TransformerConfig) {
-  const model = transformerGraph(config, "inference");
-  return {
-    parameters: transformerParameters(config),
-    layerCount: config.decoderLayerCount,
-    headCount: config.headCount,
-    headDim: config.modelDim / config.headCount,
-    sourceVocabSize: config.sourceVocabSize,
-    maxPositions: config.maxPositions,
-    padTokenId: config.padTokenId,
-    bosTokenId: config.bosTokenId,
-    eosTokenId: config.eosTokenId,
-    source: (parameters: Transformer<Tensor>, ids: Tensor, present: Tensor) =>
-      model.sourceKeysAndValues(parameters, model.encode(parameters, ids, present)),
-    step: (parameters: Transformer<Tensor>, ...rest: StepInputs) => {
-      const { hidden, present } = model.decodeStep(parameters, ...rest);
-      return { logits: model.logits(parameters, hidden), present };
-    },
-  };
+  const { headCount, decoderLayerCount: layerCount } = config;
+  const sizes = { ...config, headCount, layerCount, headDim: config.modelDim / headCount };
+  return encoderDecoderGeneration(
+    sizes,
+    transformerParameters(config),
+    transformerGraph(config, "inference"),
+  );
 }
-
-type StepInputs = [
-  ids: Tensor,
-  position: Tensor,
-  past: readonly KeysAndValues[],
-  pastMask: Tensor,
-  source: readonly KeysAndValues[],
-  sourcePresent: Tensor,
-];

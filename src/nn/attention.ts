@@ -169,6 +169,15 @@ export function joinHeads(parameters: AttentionProjections, context: Tensor): Te
   return rename(linear(parameters.output, side), { query: "sequence" });
 }
 
+/** What multi-head attention depends on besides its parameters. */
+export interface AttentionOptions {
+  readonly headCount: number;
+  /** On the weights. Default: 0. */
+  readonly dropout?: number;
+  /** What the scores are multiplied with. Default: 1 / sqrt(headDim). */
+  readonly scale?: number;
+}
+
 /**
  * Multi-head attention of one sequence to another, or to itself.
  * @param x - [batch, sequence, model]: who attends
@@ -182,13 +191,65 @@ export function multiHeadAttention(
   x: Tensor,
   memory: Tensor,
   mask: Tensor,
-  options: { headCount: number; dropout: number; scale?: number },
+  options: AttentionOptions,
 ): Tensor {
   return scope(name, () => {
     const queries = projectQueries(parameters, x, options.headCount);
     const keysAndValues = projectKeysAndValues(parameters, memory, options.headCount);
-    const context = attend(queries, keysAndValues, mask, options.dropout, options.scale);
-    return named("output", joinHeads(parameters, named("context", context)));
+    return joinedContext(parameters, queries, keysAndValues, mask, options);
+  });
+}
+
+/**
+ * The same where the keys and values of what is attended to are there already.
+ * @param keysAndValues - [batch, head, key, headDim] each
+ */
+export function attentionTo(
+  name: string,
+  parameters: AttentionProjections,
+  x: Tensor,
+  keysAndValues: KeysAndValues,
+  mask: Tensor,
+  options: AttentionOptions,
+): Tensor {
+  return scope(name, () => {
+    const queries = projectQueries(parameters, x, options.headCount);
+    return joinedContext(parameters, queries, keysAndValues, mask, options);
+  });
+}
+
+function joinedContext(
+  parameters: AttentionProjections,
+  queries: Tensor,
+  keysAndValues: KeysAndValues,
+  mask: Tensor,
+  options: AttentionOptions,
+): Tensor {
+  const context = attend(queries, keysAndValues, mask, options.dropout, options.scale);
+  return named("output", joinHeads(parameters, named("context", context)));
+}
+
+/**
+ * Self-attention of one new position of each of several hypotheses, whose past lies in a cache.
+ * @param x - [batch, sequence, model]: the hypotheses stand where a sequence would
+ * @param past - [batch, head, query, past, headDim] each @param pastMask - see `attendWithCache`
+ * @param keep - receives the new positions' keys and values, [batch, head, key, headDim] each
+ * @returns [batch, sequence, model]
+ */
+export function cachedSelfAttention(
+  name: string,
+  parameters: AttentionProjections,
+  x: Tensor,
+  past: KeysAndValues,
+  pastMask: Tensor,
+  { headCount, ...options }: { readonly headCount: number } & CachedAttention,
+  keep: (own: KeysAndValues) => void,
+): Tensor {
+  return scope(name, () => {
+    const queries = projectQueries(parameters, x, headCount);
+    const own = projectKeysAndValues(parameters, x, headCount);
+    keep(own);
+    return joinHeads(parameters, attendWithCache(queries, past, own, pastMask, options));
   });
 }
 

@@ -64,12 +64,23 @@ export function encoderParameters(sizes: EncoderSizes): Encoder<ParameterSpec> {
     positions: table(dim("position", sizes.positionCount)),
     ...(sizes.tokenTypeCount > 0 && { tokenTypes: table(dim("tokenType", sizes.tokenTypeCount)) }),
     embeddingNorm: layerNormParameters(model),
-    layers: Array.from({ length: sizes.layerCount }, () => ({
-      selfAttention: attentionParameters(model, sizes.weight),
-      selfAttentionNorm: layerNormParameters(model),
-      feedForward: feedForwardParameters(model, sizes.feedForwardDim, sizes.weight),
-      feedForwardNorm: layerNormParameters(model),
-    })),
+    layers: Array.from({ length: sizes.layerCount }, () =>
+      encoderLayerParameters(model, sizes.feedForwardDim, sizes.weight),
+    ),
+  };
+}
+
+/** @param weight - how the weights begin. Default: Xavier's uniform. */
+export function encoderLayerParameters(
+  model: Dim,
+  feedForwardDim: number,
+  weight?: Initializer,
+): EncoderLayer<ParameterSpec> {
+  return {
+    selfAttention: attentionParameters(model, weight),
+    selfAttentionNorm: layerNormParameters(model),
+    feedForward: feedForwardParameters(model, feedForwardDim, weight),
+    feedForwardNorm: layerNormParameters(model),
   };
 }
 

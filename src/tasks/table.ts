@@ -22,9 +22,22 @@ const tasks = {
   "text2text-generation": text2textGeneration,
 } as const satisfies Record<string, TaskDefinition>;
 
+/** Names that Hugging Face has besides. */
+const aliases = {
+  "sentiment-analysis": "text-classification",
+  ner: "token-classification",
+  embeddings: "feature-extraction",
+} as const satisfies Record<string, keyof typeof tasks>;
+
 export type PipelineTask = keyof typeof tasks;
+export type PipelineAliases = typeof aliases;
 /** `translation_en_to_de` names the languages to models that have several. */
-export type PipelineName = PipelineTask | `translation_${string}_to_${string}`;
+export type PipelineName = PipelineTask | keyof PipelineAliases | `translation_${string}_to_${string}`;
+
+/** The task's own name where it is called by another. */
+export function taskName(name: string): string {
+  return Object.hasOwn(aliases, name) ? aliases[name as keyof PipelineAliases] : name;
+}
 
 /**
  * A task by its name.

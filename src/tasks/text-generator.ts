@@ -1,9 +1,8 @@
-import { CausalGenerator } from "../generation/causal-language.ts";
 import type { DecodingOptions } from "../generation/decoding-options.ts";
 import type { Hypothesis } from "../generation/search.ts";
-import { SequenceGenerator } from "../generation/sequence-to-sequence.ts";
 import type { Device } from "../runtime/device.ts";
 import { QkvError } from "../util/errors.ts";
+import { type AnyGenerator, generatorOf } from "./generator-of-model.ts";
 import { checkGoing, type TaskControls, type TaskModel, textOf } from "./task.ts";
 import { tellFinished, tokenTeller } from "./written-tokens.ts";
 
@@ -13,9 +12,9 @@ const tokensPerBatch = 1536;
 /** A model that writes, of either kind. */
 export class TextGenerator {
   readonly #opened: TaskModel;
-  readonly #generator: CausalGenerator<object> | SequenceGenerator<object>;
+  readonly #generator: AnyGenerator;
 
-  private constructor(opened: TaskModel, generator: CausalGenerator<object> | SequenceGenerator<object>) {
+  private constructor(opened: TaskModel, generator: AnyGenerator) {
     this.#opened = opened;
     this.#generator = generator;
   }
@@ -26,23 +25,7 @@ export class TextGenerator {
     opened: TaskModel,
     kind: "causal" | "sequence-to-sequence",
   ): Promise<TextGenerator> {
-    const { generation, architecture } = opened.model;
-    if (generation?.kind !== kind) {
-      const wanted = kind === "causal" ? "goes on from a text" : "reads one text and writes another";
-      throw new QkvError(
-        "config",
-        `${opened.folder}: must hold a model that ${wanted}; got ${architecture}; name another folder`,
-      );
-    }
-    // The registry's models have forgotten what their parameters are called.
-    type AnyModel = Parameters<typeof SequenceGenerator.create<object>>[1] &
-      Parameters<typeof CausalGenerator.create<object>>[1];
-    const model = generation as unknown as AnyModel;
-    const generator =
-      kind === "causal"
-        ? await CausalGenerator.create(device, model, opened.weights)
-        : await SequenceGenerator.create(device, model, opened.weights);
-    return new TextGenerator(opened, generator);
+    return new TextGenerator(opened, await generatorOf(device, opened, kind));
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Dim } from "../graph/dims.ts";
 import { recordAddresses } from "../graph/scope.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { CompileOptions, Device, DeviceArray, Feed, HostArray } from "../runtime/device.ts";
+import type { CompileOptions, Device, DeviceArray, Feed, HostArray, Program } from "../runtime/device.ts";
 import { addressPattern } from "../util/address-pattern.ts";
 import { didYouMean, QkvError } from "../util/errors.ts";
 
@@ -19,8 +19,52 @@ export interface TraceOptions extends CompileOptions {
   readonly addresses?: readonly string[];
 }
 
+/** A forward pass, compiled so that values on the way come out; it may be run many times. */
+export class Trace {
+  readonly #program: Program;
+  readonly #wanted: ReadonlyMap<string, Tensor>;
+
+  private constructor(program: Program, wanted: ReadonlyMap<string, Tensor>) {
+    this.#program = program;
+    this.#wanted = wanted;
+  }
+
+  /**
+   * @param build - writes the forward pass down; whatever it names can be asked for
+   * @param select - the values that are wanted, of all that were named
+   */
+  static async compile(
+    device: Device,
+    build: () => unknown,
+    select: (addresses: ReadonlyMap<string, Tensor>) => ReadonlyMap<string, Tensor>,
+    options: CompileOptions = {},
+  ): Promise<Trace> {
+    const wanted = select(recordAddresses(build).addresses);
+    return new Trace(await device.compile(wanted, options), wanted);
+  }
+
+  /** @returns the values in the order in which they arise; their numbers are valid until the next run */
+  async run(
+    inputs: Readonly<Record<string, Feed>>,
+    parameters: ReadonlyMap<string, DeviceArray> = new Map(),
+  ): Promise<TracedValue[]> {
+    const values = await this.#program.run(inputs, parameters);
+    const traced: TracedValue[] = [];
+    for (const [address, tensor] of this.#wanted) {
+      const array = values.get(address)!;
+      const data = await array.read();
+      traced.push({ address, axes: tensor.dims.map((axis: Dim) => axis.name), shape: array.shape, data });
+    }
+    return traced;
+  }
+
+  async dispose(): Promise<void> {
+    await this.#program.dispose();
+  }
+}
+
 /**
- * Runs a forward pass and returns its intermediate values in the order in which they arise.
+ * Runs a forward pass once and returns its intermediate values in the order in which they arise.
  * @param build - writes the forward pass down; whatever it names can be asked for
  * @throws QkvError "option" for an address that does not exist
  */
@@ -28,23 +72,14 @@ export async function trace(
   device: Device,
   build: () => unknown,
   inputs: Readonly<Record<string, Feed>>,
-  options: TraceOptions = {},
+  { addresses = ["*"], ...options }: TraceOptions = {},
   parameters: ReadonlyMap<string, DeviceArray> = new Map(),
 ): Promise<TracedValue[]> {
-  const { addresses } = recordAddresses(build);
-  const wanted = selectAddresses(addresses, options.addresses ?? ["*"]);
-  const program = await device.compile(wanted, options);
+  const compiled = await Trace.compile(device, build, (all) => selectAddresses(all, addresses), options);
   try {
-    const values = await program.run(inputs, parameters);
-    const traced: TracedValue[] = [];
-    for (const [address, tensor] of wanted) {
-      const array = values.get(address)!;
-      const data = await array.read();
-      traced.push({ address, axes: tensor.dims.map((axis: Dim) => axis.name), shape: array.shape, data });
-    }
-    return traced;
+    return await compiled.run(inputs, parameters);
   } finally {
-    await program.dispose();
+    await compiled.dispose();
   }
 }
 

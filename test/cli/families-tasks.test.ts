@@ -188,6 +188,9 @@ describe.skipIf(!hasShared)(`verbs${needsShared}`, () => {
     const options = { topp_k: 2 } as object;
     await expect(classify("the cat", options)).rejects.toThrow('did you mean "topK"');
     await classify.dispose();
+    const sentiment = await pipeline("sentiment-analysis", bert.seqcls, { threads: 1 });
+    expect(await sentiment("the cat")).toEqual([one]);
+    await sentiment.dispose();
 
     const answer = await pipeline("question-answering", bert.qa, { threads: 1 });
     expect(await answer("who sees", "the cat sees a tree")).toMatchObject({ answer: expect.any(String) });

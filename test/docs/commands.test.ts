@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeModels, whyNotRun } from "./example-models.ts";
 
 /** Runs every command that the docs show, in the order in which they stand, in a folder with small files. */
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -14,7 +15,7 @@ const run = promisify(execFile);
 const pages = [
   "README.md",
   "recipes/README.md",
-  ...readdirSync(join(root, "docs")).map((name) => join("docs", name)),
+  ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" }).map((name) => join("docs", name)),
   ...["recipes", "models"].flatMap((folder) =>
     readdirSync(join(root, folder)).map((name) => join(folder, name, "README.md")),
   ),
@@ -86,6 +87,19 @@ const scored: Readonly<Record<string, readonly string[]>> = {
   logprobs: ["-0.5 -1.25", "-2", "-0.1 -0.2 -0.3", "-1", "-0.7 -0.9"],
 };
 
+/** What pages of tasks read. */
+const texts: Readonly<Record<string, string>> = {
+  "reviews.txt": "I would see it again at once.\nIt was too long.\n",
+  "beginnings.txt": "Once upon a time\nThe cat\n",
+  "letter.txt": "Dear Ada,\nthe letter was written by Charles in London.\n",
+  "article.txt": "The cat sleeps.\nA dog runs in the park.\n",
+  "sentences.txt": "The cat sleeps.\nWhere is the station?\n\nI drink water.\n",
+  "prompts.json": '{"input_ids": [[0, 5, 7], [9, 8, 7]], "attention_mask": [[0, 1, 1], [1, 1, 1]]}',
+  "sources.json": '{"input_ids": [[9, 8, 7, 2]]}',
+  "beams.json": '{"num_beams": 2, "max_new_tokens": 5}',
+  "inputs.json": '{"input_ids": [[5, 7, 9]], "attention_mask": [[1, 1, 1]]}',
+};
+
 /** A folder with what the pages' commands read, and `qkv` and `npx` on its path. */
 async function makeFolder(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "qkv-docs-"));
@@ -120,7 +134,8 @@ async function makeFolder(): Promise<string> {
     for (const name of ["got", "test"])
       await writeFile(join(folder, `${name}.${kind}`), `${lines.join("\n")}\n`);
   }
-  symlinkSync(join(root, "models"), join(folder, "models"));
+  for (const [name, text] of Object.entries(texts)) await writeFile(join(folder, name), text);
+  await makeModels(folder, root);
   return folder;
 }
 
@@ -135,7 +150,7 @@ describe.each(pages)("%s", (page) => {
   });
   if (commands.length === 0) test.skip("shows no command", () => {});
   for (const command of commands) {
-    const reason = notRun.find(([pattern]) => pattern.test(command))?.[1];
+    const reason = notRun.find(([pattern]) => pattern.test(command))?.[1] ?? whyNotRun(command);
     if (reason !== undefined) {
       test.skip(`${command} (skipped: ${reason})`, () => {});
       continue;

@@ -20,18 +20,24 @@ export function readGolden(path: string): Map<string, GoldenTensor> {
   return golden;
 }
 
-/** The largest |got - expected| - (absolute + relative · |expected|), and where; negative where all is well. */
+/**
+ * Fails where |got - expected| is above absolute + relative · |expected| anywhere.
+ * @returns the largest |got - expected|
+ */
 export function expectClose(
   what: string,
   got: ArrayLike<number>,
   expected: ArrayLike<number>,
   { absolute, relative = 0 }: { absolute: number; relative?: number },
-): void {
+): number {
   expect(got.length, `${what}: number of values`).toBe(expected.length);
   let worst = -1;
   let excess = 0;
+  let largest = 0;
   for (let index = 0; index < expected.length; index++) {
-    const over = Math.abs(got[index]! - expected[index]!) - absolute - relative * Math.abs(expected[index]!);
+    const error = Math.abs(got[index]! - expected[index]!);
+    const over = error - absolute - relative * Math.abs(expected[index]!);
+    largest = Math.max(largest, error);
     if (over > excess || Number.isNaN(over)) {
       worst = index;
       excess = over;
@@ -42,4 +48,5 @@ export function expectClose(
       `${what}: value ${worst} is ${got[worst]}, expected ${expected[worst]} (${excess} over the tolerance)`,
     );
   }
+  return largest;
 }

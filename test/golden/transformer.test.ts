@@ -69,7 +69,11 @@ describe.skipIf(!hasShared)(`torch.nn.Transformer${needsShared}`, () => {
   beforeAll(async () => {
     device = await openCpu({ threads: 2 });
   });
-  afterAll(() => device.dispose());
+  let worst = 0;
+  afterAll(async () => {
+    await device.dispose();
+    console.log(`largest absolute error of forward passes: ${worst.toExponential(1)}`);
+  });
 
   test.each(goldenNames)("%s: every hidden state, attention and logit", async (name) => {
     const folder = `goldens/torch_transformer/${name}`;
@@ -117,10 +121,11 @@ describe.skipIf(!hasShared)(`torch.nn.Transformer${needsShared}`, () => {
           const key = Array.isArray(entry) ? `${output}.${index}` : output;
           const values = await got.get(key)!.read();
           expect(got.get(key)!.shape).toEqual(expected.get(tensor)!.shape);
-          expectClose(`${forwardName}/${key}`, values, expected.get(tensor)!.data, {
+          const error = expectClose(`${forwardName}/${key}`, values, expected.get(tensor)!.data, {
             absolute: 5e-5,
             relative: 1e-5,
           });
+          worst = Math.max(worst, error);
         }
       }
     }

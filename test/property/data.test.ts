@@ -53,7 +53,7 @@ describe("LineReader", () => {
     fc.assert(
       fc.property(bytes, fc.integer({ min: 1, max: 40 }), (content, blockBytes) => {
         writeFileSync(path, content);
-        const reader = new LineReader(path, blockBytes);
+        const reader = new LineReader(path, { blockBytes });
         const lines: string[] = [];
         try {
           for (const line of reader) lines.push(line);

@@ -202,6 +202,16 @@ describe("while it runs", () => {
     await expect(streamed).rejects.toThrow(/cannot be streamed; got numBeams 2; use 1/);
   });
 
+  test("the last token needs no position, and who is done need not wait for those with more room", async () => {
+    const rows = [Array.from({ length: 93 }, (_, index) => 2 + (index % 20)), [3], [4], [5, 6], [7]];
+    const options = { maxNewTokens: 20, minNewTokens: 20 };
+    const together = (await generate(rows, options)).map(([best]) => best!.tokens);
+    expect(together.map((tokens) => tokens.length)).toEqual([4, 20, 20, 20, 20]);
+    const alone = await Promise.all(rows.map(async (row) => only(await generate([row], options)).tokens));
+    expect(together).toEqual(alone);
+    expect(only(await generate([Array(96).fill(3)], options)).tokens).toHaveLength(1);
+  });
+
   test("it can be stopped between two tokens", async () => {
     const stop = new AbortController();
     let count = 0;
@@ -244,7 +254,12 @@ test.each<[string, number[][], Partial<DecodingOptions>, RegExp]>([
   ["a negative token", [[3], [4, -1]], {}, /whole numbers from 0 to 28; got -1 \(prompt 2\)/],
   ["a token outside the vocabulary", [[29]], {}, /whole numbers from 0 to 28; got 29 \(prompt 1\)/],
   ["half a token", [[1.5]], {}, /whole numbers from 0 to 28; got 1.5/],
-  ["a prompt without room", [Array(96).fill(3)], {}, /shorter than the model's 96 positions; got 96 tokens/],
+  [
+    "a prompt that is too long",
+    [Array(97).fill(3)],
+    {},
+    /may have the model's 96 positions at most; got 97 tokens/,
+  ],
   [
     "no room for a token",
     [[3, 4, 5]],

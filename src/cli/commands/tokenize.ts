@@ -26,7 +26,7 @@ export function defineTokenize(program: Command): void {
       "a folder with a tokenizer, a tokenizer.json, a name on the hub, or the name of a shipped model",
     )
     .option("--text <text>", "what to cut")
-    .option("--input <file>", "a text file, line by line (default: standard input)")
+    .option("--input <file>", "a text file, one text a line, split at \\n only (default: standard input)")
     .addOption(
       new Option("--side <name>", "where a model has two tokenizers")
         .choices(["source", "target"])
@@ -61,10 +61,10 @@ export function defineTokenize(program: Command): void {
 
 async function* linesOf({ text, input }: TokenizeFlags): AsyncGenerator<string[], void, undefined> {
   if (text !== undefined) yield [text];
-  else if (input === undefined) yield* readInputLines(process.stdin.isTTY ? 1 : 512);
+  else if (input === undefined) yield* readInputLines(process.stdin.isTTY ? 1 : 512, { exact: true });
   else {
     const { readLines } = await import("../../data/node/line-reader.ts");
-    for (const line of readLines(input)) yield [line];
+    for (const line of readLines(input, { exact: true })) yield [line];
   }
 }
 

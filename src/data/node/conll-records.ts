@@ -24,7 +24,7 @@ export function* conllRows(
   columns: readonly ColumnName[],
   { columnNames }: FormatOptions,
 ): Generator<Row, void, undefined> {
-  const reader = new LineReader(source.path, undefined, source.shownPath);
+  const reader = new LineReader(source.path, { shownPath: source.shownPath });
   let names = columnNames;
   let wanted: readonly number[] | undefined;
   let values: string[][] = columns.map(() => []);

@@ -46,7 +46,7 @@ function* separatedRows(
   quotes: boolean,
   columnNames: readonly string[] | undefined,
 ): Generator<Row, void, undefined> {
-  const reader = new LineReader(source.path, undefined, source.shownPath);
+  const reader = new LineReader(source.path, { shownPath: source.shownPath });
   try {
     const names = columnNames ?? headerOf(reader, separator, quotes);
     const wayOut = "map the field to one of them, or give the columns' names where the file has no header";

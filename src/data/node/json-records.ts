@@ -6,7 +6,7 @@ export function* jsonRows(
   source: TextSource,
   columns: readonly ColumnName[],
 ): Generator<Row, void, undefined> {
-  const reader = new LineReader(source.path, undefined, source.shownPath);
+  const reader = new LineReader(source.path, { shownPath: source.shownPath });
   try {
     for (let text = reader.read(); text !== undefined; text = reader.read()) {
       const line = reader.lineNumber;

@@ -11,15 +11,26 @@ const defaultBlockBytes = 256 * 1024;
 /** A line beyond this is a file without line breaks rather than a sentence. */
 const maxLineBytes = 64 * 1024 * 1024;
 
+export interface LineReaderOptions {
+  /** How much is read at once; longer lines are read all the same. Default: 256 KiB. */
+  readonly blockBytes?: number;
+  /** Whether "\r" before "\n" and a byte order mark stay: lines are then all that stands between "\n". Default: false. */
+  readonly exact?: boolean;
+  /** How errors call the file, where it is a copy of another. */
+  readonly shownPath?: string;
+}
+
 /**
  * Reads a text file line by line in constant memory.
- * A line ends at "\n" only; one "\r" before it is dropped, and so is a byte order mark at the start of the file.
+ * A line ends at "\n" only; one "\r" before it is dropped, and so is a byte order mark at the start of the file,
+ * unless lines are to be exact.
  * Other characters that Unicode calls line breaks (U+2028, form feed ...) stay in the line, so that the line numbers
  * are those of `wc -l` and of editors. The last line needs no "\n". The file must be valid UTF-8.
  * Reading blocks the thread for a fraction of a millisecond per block.
  */
 export class LineReader {
   readonly path: string;
+  readonly #exact: boolean;
   /** The number of the line that was read last, counted from 1; 0 before the first. */
   lineNumber = 0;
   /** What is wrong with the line that was read last; undefined where it is valid UTF-8. */
@@ -34,13 +45,13 @@ export class LineReader {
   #isFirstBlock = true;
   #isAtEnd = false;
 
-  /**
-   * @param blockBytes - how much is read at once, default 256 KiB; longer lines are read all the same
-   * @param shownPath - how errors call the file, where it is a copy of another
-   * @throws QkvError where the file is missing, may not be read, or is a folder
-   */
-  constructor(path: string, blockBytes = defaultBlockBytes, shownPath = path) {
+  /** @throws QkvError where the file is missing, may not be read, or is a folder */
+  constructor(
+    path: string,
+    { blockBytes = defaultBlockBytes, exact = false, shownPath = path }: LineReaderOptions = {},
+  ) {
     this.path = shownPath;
+    this.#exact = exact;
     this.#buffer = Buffer.allocUnsafe(blockBytes);
     this.#file = openForReading(path);
   }
@@ -68,7 +79,7 @@ export class LineReader {
     if (end === -1 || end >= this.#blockEnd) end = this.#blockEnd;
     this.#position = end + 1;
     this.lineNumber++;
-    if (end > start && this.#buffer[end - 1] === carriageReturn) end--;
+    if (!this.#exact && end > start && this.#buffer[end - 1] === carriageReturn) end--;
     this.problem = this.#blockIsValid ? undefined : this.#problemOf(this.#buffer.subarray(start, end));
     // Decoded line by line, since a slice of a decoded block would keep the whole block in memory.
     return this.#buffer.toString("utf8", start, end);
@@ -108,7 +119,9 @@ export class LineReader {
     if (this.#blockEnd === 0) this.#blockEnd = this.#filled;
     if (this.#blockEnd === 0) return false;
     const block = this.#buffer.subarray(0, this.#blockEnd);
-    if (this.#isFirstBlock && startsWith(block, byteOrderMark)) this.#position = byteOrderMark.length;
+    if (this.#isFirstBlock && !this.#exact && startsWith(block, byteOrderMark)) {
+      this.#position = byteOrderMark.length;
+    }
     this.#isFirstBlock = false;
     this.#blockIsValid = isUtf8(block);
     return true;
@@ -139,8 +152,8 @@ export class LineReader {
 }
 
 /** The lines of a text file in order, read as `LineReader` describes. */
-export function readLines(path: string): Generator<string, void, undefined> {
-  return new LineReader(path)[Symbol.iterator]();
+export function readLines(path: string, options: LineReaderOptions = {}): Generator<string, void, undefined> {
+  return new LineReader(path, options)[Symbol.iterator]();
 }
 
 /** What can be known of a text file without decoding it. */

@@ -23,7 +23,7 @@ export function textRows(
   const valuesOf = (text: string) => columns.map(() => text);
   columnIndices(source.shownPath, columns, ["text"], wayOut);
   if (unit === "file") return [wholeFile(source, valuesOf)];
-  const reader = new LineReader(source.path, undefined, source.shownPath);
+  const reader = new LineReader(source.path, { shownPath: source.shownPath });
   return unit === "line" ? lineRows(reader, valuesOf) : documentRows(reader, valuesOf);
 }
 
@@ -74,7 +74,7 @@ function wholeFile({ path, shownPath }: TextSource, valuesOf: ValuesOf): Row {
   }
   if (isUtf8(bytes)) return { line: 1, values: valuesOf(new TextDecoder().decode(bytes)) };
   // The line reader knows where.
-  const reader = new LineReader(path, undefined, shownPath);
+  const reader = new LineReader(path, { shownPath });
   try {
     while (reader.read() !== undefined && reader.problem === undefined);
     return { line: reader.lineNumber, problem: reader.problem ?? "not valid UTF-8" };

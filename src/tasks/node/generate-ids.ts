@@ -1,13 +1,12 @@
-import { CausalGenerator } from "../../generation/causal-language.ts";
 import type { GenerationControls } from "../../generation/decode.ts";
 import type { DecodingOptions } from "../../generation/decoding-options.ts";
 import type { Hypothesis } from "../../generation/search.ts";
-import { SequenceGenerator } from "../../generation/sequence-to-sequence.ts";
 import type { HostInput, InputSpecs, Model } from "../../models/family.ts";
 import { inputsFromJson } from "../../models/inputs.ts";
 import type { Device } from "../../runtime/device.ts";
 import { QkvError } from "../../util/errors.ts";
 import { decodingOfModel } from "../decoding-of-model.ts";
+import { type AnyGenerator, generatorOf } from "../generator-of-model.ts";
 import {
   type JsonObject,
   type ModelFolder,
@@ -41,43 +40,64 @@ export async function generateFromIds(
   { signal, prepacking }: Pick<GenerationControls, "signal"> & Pick<ModelFolderOptions, "prepacking"> = {},
 ): Promise<GeneratedIds> {
   const opened = await openModelFolder(folder, { prepacking });
-  const { generation } = opened.model;
-  if (generation === undefined) {
-    throw new QkvError(
-      "config",
-      `${folder}: ${opened.model.architecture} does not generate text; name a folder with a model for causal language or conditional generation`,
-    );
-  }
-  const { decoding, padTokenId } = decodingOf(opened, options);
-  const { ids, masks, targetPrompts } = readInputs(opened.model, inputs, padTokenId, decoding.eosTokenId);
-  const allControls = { signal, ...textControls(opened, decoding) };
-
-  // The registry's models have forgotten what their parameters are called.
-  type AnyModel = Parameters<typeof SequenceGenerator.create<object>>[1] &
-    Parameters<typeof CausalGenerator.create<object>>[1];
-  const model = generation as unknown as AnyModel;
-  const generator =
-    generation.kind === "causal"
-      ? await CausalGenerator.create(device, model, opened.weights)
-      : await SequenceGenerator.create(device, model, opened.weights);
+  const generator = await generatorOf(device, opened);
   try {
-    const found = await generator.generate(ids, decoding, new Map(), {
-      ...allControls,
-      promptMasks: masks,
-      sourceMasks: masks,
-      targetPrompts,
-    });
-    return resultOf(found.flat(), (decoding.numBeams ?? 1) > 1);
+    const { hypotheses, decoding } = await writeFromIds(opened, generator, inputs, options, { signal });
+    const { numBeams = 1 } = decoding;
+    return {
+      generated: hypotheses.map(({ tokens }) => tokens),
+      ...(numBeams > 1 && { sequences_scores: hypotheses.map(({ score }) => score) }),
+    };
   } finally {
     await generator.dispose();
   }
 }
 
-function resultOf(hypotheses: readonly Hypothesis[], withScores: boolean): GeneratedIds {
-  return {
-    generated: hypotheses.map(({ tokens }) => tokens),
-    ...(withScores && { sequences_scores: hypotheses.map(({ score }) => score) }),
-  };
+/** What was written, and what it was written after. */
+export interface WrittenIds {
+  /** Those of one input side by side, best first. */
+  readonly hypotheses: readonly Hypothesis[];
+  /** All options that acted. */
+  readonly decoding: Partial<DecodingOptions>;
+  /** The ids of the inputs, and 1 for each that is looked at. */
+  readonly ids: readonly (readonly number[])[];
+  readonly masks: readonly (readonly number[])[];
+  /** What the decoder of an encoder-decoder started from. */
+  readonly targetPrompts: readonly (readonly number[])[] | undefined;
+}
+
+/** The same with a folder that is open. @param generator - of its model */
+export async function writeFromIds(
+  opened: ModelFolder,
+  generator: AnyGenerator,
+  inputs: unknown,
+  options: unknown,
+  controls: Pick<GenerationControls, "signal"> = {},
+): Promise<WrittenIds> {
+  const generation = opened.model.generation!;
+  if (generation.kind === "causal" && (options as JsonObject).decoder_start_token_id != null) {
+    throw new QkvError(
+      "option",
+      `options: decoder_start_token_id is for encoder-decoders; got it for ${opened.model.architecture}; leave it out`,
+    );
+  }
+  const { decoding, padTokenId } = decodingOf(opened, options);
+  const { ids, masks, decoderIds } = readInputs(opened.model, inputs, padTokenId, decoding.eosTokenId);
+  const targetPrompts =
+    generation.kind === "causal"
+      ? undefined
+      : startingWith(
+          decoding.decoderStartTokenId ?? generation.bosTokenId,
+          decoderIds ?? ids.map((): number[] => []),
+        );
+  const found = await generator.generate(ids, decoding, opened.parameters, {
+    ...controls,
+    ...textControls(opened, decoding),
+    promptMasks: masks,
+    sourceMasks: masks,
+    targetPrompts,
+  });
+  return { hypotheses: found.flat(), decoding, ids, masks, targetPrompts };
 }
 
 /** All options of a call, and the padding that it tells of. */
@@ -118,8 +138,13 @@ function readInputs(
   return {
     ids,
     masks,
-    targetPrompts: complete.decoderInputIds === undefined ? undefined : rowsOf(complete.decoderInputIds),
+    decoderIds: complete.decoderInputIds === undefined ? undefined : rowsOf(complete.decoderInputIds),
   };
+}
+
+/** As to Hugging Face, the start token is put before decoder ids none of which begins with it. */
+function startingWith(start: number, rows: number[][]): number[][] {
+  return rows.some(([first]) => first === start) ? rows : rows.map((row) => [start, ...row]);
 }
 
 function rowsOf({ data, shape }: HostInput): number[][] {

@@ -3,7 +3,7 @@ import { eventsUntil } from "../../util/events-until.ts";
 import { type HubOptions, hubOptionNames } from "../../weights/node/hub/settings.ts";
 import type { Features } from "../feature-extraction.ts";
 import { type CallControls, FeatureTensor, type Pipelines, type WritingControls } from "../pipelines.ts";
-import { findTask, type PipelineName, type PipelineTask } from "../table.ts";
+import { findTask, type PipelineAliases, type PipelineName, type PipelineTask, taskName } from "../table.ts";
 import { camelCaseKeys, type Truncation } from "../task.ts";
 import type { WrittenToken } from "../written-tokens.ts";
 import { splitHubOptions } from "./hub-models.ts";
@@ -38,27 +38,30 @@ const pipelineOptions: readonly string[] = [
 /** The function that a task's name gives. */
 export type PipelineOf<Name extends PipelineName> = Name extends PipelineTask
   ? Pipelines[Name]
-  : Pipelines["translation"];
+  : Name extends keyof PipelineAliases
+    ? Pipelines[PipelineAliases[Name]]
+    : Pipelines["translation"];
 
 /**
  * Opens a model for a task, in a thread of its own. The result is a function: it takes an input or a list of them and
  * options, as Transformers.js' pipelines do. Its `dispose` ends the thread.
- * @param task - such as "fill-mask" or "translation_en_to_de"
+ * @param name - the task's, such as "fill-mask" or "translation_en_to_de"
  * @param model - a model folder, a name on the hub such as "google-bert/bert-base-uncased", or for translation the name
  * of a shipped model; only translation has a default
  * @throws QkvError for an unknown task, or a model that is none for it
  */
 export async function pipeline<Name extends PipelineName>(
-  task: Name,
+  name: Name,
   model?: string,
   options: PipelineOptions = {},
 ): Promise<PipelineOf<Name>> {
+  const task = taskName(name);
   findTask(task);
-  for (const name of Object.keys(options)) {
-    if (pipelineOptions.includes(name)) continue;
+  for (const option of Object.keys(options)) {
+    if (pipelineOptions.includes(option)) continue;
     throw new QkvError(
       "option",
-      `pipeline: unknown option "${name}"${didYouMean(name, pipelineOptions)}; there are ${pipelineOptions.join(", ")}`,
+      `pipeline: unknown option "${option}"${didYouMean(option, pipelineOptions)}; there are ${pipelineOptions.join(", ")}`,
     );
   }
   const { hub, others } = splitHubOptions(options);

@@ -15,12 +15,12 @@ import { findFolder, kindOf, readJsonFile } from "./shipped.ts";
  * Opens a tokenizer.
  * @param place - a `tokenizer.json`, a folder with one or with the older files, the name of a shipped model, or a name
  * on the hub, from where no more than the tokenizer is downloaded
- * @param side - which one, where a model has one for each side
+ * @param side - which one, where a model has one for each side. Default: that of what it reads
  * @throws QkvError "file" where there is none, or it is damaged
  */
 export async function openTokenizer(
   place: string,
-  side: "source" | "target",
+  side: "source" | "target" = "source",
   hub: HubOptions = {},
 ): Promise<Tokenizer> {
   if ((await kindOf(place)) === "file") return await fromFile(place);
@@ -43,7 +43,15 @@ export async function openTokenizer(
       `${folder}: holds no tokenizer; name a folder with tokenizer.json, or that file`,
     );
   }
-  return tokenizersFromFiles(files)[side];
+  return tokenizersFromFiles(files, await modelTypeOf(folder))[side];
+}
+
+/** What model the folder holds, if it holds one: older files do not say what stands around a text. */
+async function modelTypeOf(folder: string): Promise<string | undefined> {
+  const path = join(folder, "config.json");
+  if ((await kindOf(path)) !== "file") return undefined;
+  const { model_type: type } = ((await readJsonFile(path)) ?? {}) as { model_type?: unknown };
+  return typeof type === "string" ? type : undefined;
 }
 
 async function fromFile(path: string): Promise<Tokenizer> {

@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import type { DecodingOptions } from "../../generation/decoding-options.ts";
+import type { ModelOptions } from "../../models/family.ts";
 import type { TracedValue } from "../../tracing/trace.ts";
 import type { Measured, RunEvent, RunOutcome } from "../../training/run-events.ts";
 import { type ErrorCode, QkvError } from "../../util/errors.ts";
@@ -8,6 +9,7 @@ import type { Translation } from "../translator.ts";
 import type { WrittenToken } from "../written-tokens.ts";
 import type { EvaluateModelOptions } from "./evaluate-model.ts";
 import type { GeneratedIds } from "./generate-ids.ts";
+import type { WantedValues, WrittenWithValues } from "./open-model.ts";
 import type { TranslationTrace } from "./trace-translation.ts";
 import type { TrainingPlan } from "./training-plan.ts";
 
@@ -67,6 +69,22 @@ export interface WorkerTasks {
     input: { readonly folder: string; readonly inputs: unknown; readonly addresses?: readonly string[] };
     event: never;
     output: TracedValue[];
+  };
+  /** Opens a model folder and tells its architecture; later calls of `runModel` and `writeWithModel` use it. */
+  openModel: {
+    input: { readonly folder: string; readonly options: ModelOptions & { readonly adapter?: string } };
+    event: never;
+    output: string;
+  };
+  runModel: {
+    input: { readonly inputs: unknown; readonly wanted: WantedValues };
+    event: never;
+    output: TracedValue[];
+  };
+  writeWithModel: {
+    input: { readonly inputs: unknown; readonly options: unknown; readonly wanted: WantedValues };
+    event: never;
+    output: WrittenWithValues;
   };
 }
 

@@ -9,6 +9,7 @@ import type { TracedValue } from "../../tracing/trace.ts";
 import { Brake } from "../../util/brake.ts";
 import { QkvError } from "../../util/errors.ts";
 import type { Task } from "../task.ts";
+import type { OpenModel } from "./open-model.ts";
 import type { TextTranslator } from "./open-task.ts";
 import {
   type ControlMessage,
@@ -49,6 +50,7 @@ const openDevice = () => {
 };
 let translator: TextTranslator | undefined;
 let pipelineTask: Task | undefined;
+let model: OpenModel | undefined;
 
 const handlers: Handlers = {
   train: async (plan, { signal, brake, onEvent }) => {
@@ -96,6 +98,22 @@ const handlers: Handlers = {
   traceModel: async ({ folder, inputs, ...options }) => {
     const { traceModel } = await import("./trace-model.ts");
     return ownNumbers(await traceModel(await openDevice(), folder, inputs, options));
+  },
+  openModel: async ({ folder, options }) => {
+    const { OpenModel } = await import("./open-model.ts");
+    const opened = await OpenModel.open(await openDevice(), folder, options);
+    await model?.dispose();
+    model = opened;
+    return model.architecture;
+  },
+  runModel: async ({ inputs, wanted }) => {
+    if (model === undefined) throw new QkvError("internal", "forward: no model is open");
+    return ownNumbers(await model.run(inputs, wanted));
+  },
+  writeWithModel: async ({ inputs, options, wanted }, { signal }) => {
+    if (model === undefined) throw new QkvError("internal", "generate: no model is open");
+    const written = await model.write(inputs, options, wanted, { signal });
+    return { ...written, values: ownNumbers(written.values) };
   },
 };
 

@@ -5,7 +5,7 @@ import { readInputLines } from "../../../src/cli/text-files.ts";
 
 const reader = (most: number) => {
   const stream = new PassThrough();
-  return { stream, chunks: readInputLines(most, stream as unknown as NodeJS.ReadStream) };
+  return { stream, chunks: readInputLines(most, { input: stream as unknown as NodeJS.ReadStream }) };
 };
 
 async function collect(pieces: readonly (string | Uint8Array)[], most = 100): Promise<string[][]> {

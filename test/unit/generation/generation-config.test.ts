@@ -105,5 +105,19 @@ describe("options of a call over those of the model's files", () => {
     expect(() => completeGenerationOptions({}, { temperature: 0.6 })).toThrow(
       /temperature acts on tokens that are drawn; got 0\.6 without doSample; set doSample to true/,
     );
+    expect(() => completeGenerationOptions({}, { lengthPenalty: 2 })).toThrow(
+      /lengthPenalty acts on beams; got 2 without any; set numBeams to 2 or more/,
+    );
+    expect(() => completeGenerationOptions({}, { numBeams: 1, earlyStopping: true })).toThrow(
+      /acts on beams/,
+    );
+    expect(completeGenerationOptions({ numBeams: 2 }, { lengthPenalty: 2 })).toMatchObject({
+      lengthPenalty: 2,
+    });
+  });
+
+  test("Hugging Face's defaults, all of them spelled out, ask for nothing", () => {
+    const defaults = { temperature: 1, top_k: 50, top_p: 1, length_penalty: 1, early_stopping: false };
+    expect(completeGenerationOptions({}, read(defaults))).toMatchObject({ maxNewTokens: 20 });
   });
 });

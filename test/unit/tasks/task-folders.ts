@@ -30,10 +30,20 @@ export function makeModelFolder(
 ): string {
   const folder = mkdtempSync(join(tmpdir(), "qkv-tasks-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  fillModelFolder(folder, golden, tokenizer, config);
+  return folder;
+}
+
+/** The same in a folder that is there. */
+export function fillModelFolder(
+  folder: string,
+  golden: string,
+  tokenizer: Tokenizer,
+  config: Readonly<Record<string, unknown>> = {},
+): void {
   const source = (name: string) => sharedPath(`goldens/${golden}/${name}`);
   copyFileSync(source("model.safetensors"), join(folder, "model.safetensors"));
   const json = JSON.parse(readFileSync(source("config.json"), "utf8")) as object;
   writeFileSync(join(folder, "config.json"), JSON.stringify({ ...json, ...config }));
   writeFileSync(join(folder, "tokenizer.json"), JSON.stringify(tokenizer.toJson()));
-  return folder;
 }
