@@ -127,6 +127,7 @@ export const gradientRules = {
     ];
   },
   cast: ({ inputs: [x] }, [g]) => [x!.dtype === "float32" ? cast(g!, "float32") : undefined],
+  after: secondOrder,
 
   sum: ({ inputs: [x] }, [g]) => [expand(g!, x!.dims)],
   mean: ({ inputs: [x], attributes: { axes } }, [g]) => {

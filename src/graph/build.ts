@@ -83,6 +83,9 @@ export const where = (condition: Tensor, yes: Operand, no: Operand): Tensor =>
   first("where", [condition, asTensor(yes), asTensor(no)], {});
 export const cast = (x: Tensor, dtype: DType): Tensor => first("cast", [x], { dtype });
 
+/** x, but not before `token` has been computed. */
+export const after = (x: Tensor, token: Tensor): Tensor => first("after", [x, token], {});
+
 export const sum = (x: Tensor, axes: readonly string[]): Tensor => first("sum", [x], { axes });
 export const mean = (x: Tensor, axes: readonly string[]): Tensor => first("mean", [x], { axes });
 export const max = (x: Tensor, axes: readonly string[]): Tensor => first("max", [x], { axes });

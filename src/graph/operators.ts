@@ -44,6 +44,11 @@ export interface OperatorAttributes {
   /** where(condition, yes, no). */
   where: Plain;
   cast: { readonly dtype: DType };
+  /**
+   * x itself, computed when a second value has been: what follows from it is not computed before, and is not taken to
+   * be the same as what follows from x. With it a gradient computes anew what was not kept.
+   */
+  after: Plain;
 
   // Along axes.
   sum: { readonly axes: readonly string[] };
@@ -212,6 +217,11 @@ export const shapeRules = {
     ];
   },
   cast: (context) => [{ dtype: context.attributes.dtype, dims: operand(context, 0).dims }],
+  after: (context) => {
+    operand(context, 1);
+    const { dtype, dims } = operand(context, 0);
+    return [{ dtype, dims }];
+  },
 
   sum: reduce,
   mean: reduce,

@@ -46,6 +46,11 @@ export class Emitter {
     return this.#uses.has(tensor) || this.#outputs.has(tensor);
   }
 
+  /** Whether another node needs a value. */
+  hasUser(tensor: Tensor): boolean {
+    return this.#uses.has(tensor);
+  }
+
   /** The only node that needs a value, where there is just one. */
   soleUser(tensor: Tensor): GraphNode | undefined {
     const users = this.#uses.get(tensor);

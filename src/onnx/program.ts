@@ -106,17 +106,22 @@ export function lowerProgram(
       masks.push({ ...provide(tensor, `mask:${address}`), address, rate });
     }
   }
-  for (const node of nodes) {
+  const lower = (node: GraphNode) => {
     emitter.enter(node.scope);
     (cpuRules[node.operator] as LoweringRule<typeof node.operator>)(emitter, node);
-  }
+  };
+  // What only outputs need is lowered beside its output: the engine computes what leads to the last output first, so a
+  // layer's gradients leave while their factors are at hand, and no layer waits for all others with its memory.
+  const waiting = new Set(nodes.filter(({ outputs }) => !outputs.some((tensor) => emitter.hasUser(tensor))));
+  for (const node of nodes) if (!waiting.has(node)) lower(node);
 
   const engineOutputs: ProgramValue[] = [];
   const given = new Map<Tensor, string>();
-  emitter.enter("outputs");
   const give = (tensor: Tensor, hint: string, alone = false): string => {
     const known = alone ? undefined : given.get(tensor);
     if (known !== undefined) return known;
+    if (waiting.delete(tensor.node)) lower(tensor.node);
+    emitter.enter("outputs");
     // An engine output needs a name of its own: one value may be asked for twice, or be an input.
     const name = `output:${hint}`;
     emitter.nodes.push({ operator: "Identity", inputs: [emitter.value(tensor)], outputs: [name] });

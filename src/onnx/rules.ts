@@ -113,6 +113,16 @@ export const cpuRules = {
     const to = onnxTypes[node.attributes.dtype satisfies DType];
     emitter.place(output(node), emitter.node("Cast", [emitter.value(node.inputs[0]!)], { to }));
   },
+  // A reshaping, which moves nothing, to a shape that cannot be known before the token is there.
+  after: (emitter, node) => {
+    const [x, token] = node.inputs as [Tensor, Tensor];
+    const nothing = emitter.node("Mul", [
+      emitter.node("Size", [emitter.value(token)]),
+      emitter.ints([0], []),
+    ]);
+    const shape = emitter.node("Add", [emitter.lengths(sizesOf(x)), nothing]);
+    emitter.place(output(node), emitter.node("Reshape", [emitter.value(x), shape]));
+  },
 
   sum: (emitter, node) => {
     const [x] = node.inputs as [Tensor];

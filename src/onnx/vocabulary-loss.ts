@@ -1,10 +1,11 @@
 import { productOfSizes, type Size } from "../graph/dims.ts";
 import type { GraphNode, Tensor } from "../graph/tensor.ts";
 import type { Emitter } from "./emitter.ts";
+import { onnxTypes } from "./proto.ts";
 
 /**
- * Lowers the vocabulary loss to a loop over blocks of rows, so that the logits of one block are all that exists at
- * a time. With p = softmax(x · Wᵀ + b), e the label smoothing, V the size of the vocabulary and m = 1 for rows that
+ * Lowers the vocabulary loss to a loop over blocks of the rows that count, so that the logits of one block are all
+ * that exists at a time and rows of padding (or of tokens that nobody masked) cost nothing. With p = softmax(x · Wᵀ + b), e the label smoothing, V the size of the vocabulary and m = 1 for rows that
  * count, else 0:
  *
  *   loss        = m · (logsumexp - (1 - e) · (x · W[label] + b[label]) - e · mean(logits))
@@ -46,13 +47,22 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
   const maskedX = node1("Mul", x, mask);
   const labelRow = emitter.node("Gather", [w, safeLabel], { axis: 0 }); // [rows, model]
 
-  // Blocks of equal size: ceil(rows / rowsPerBlock) of them, the last padded with rows that do not count.
+  // The rows that count, one after another, and where each stands among them.
+  const keptX = emitter.node("Compress", [x, counts], { axis: 0 });
+  const countsAsInteger = emitter.node("Cast", [counts], { to: onnxTypes.int32 });
+  const place = node1(
+    "Max",
+    node1("Sub", node1("CumSum", countsAsInteger, emitter.ints([0], [])), emitter.constant("int32", [1])),
+    emitter.constant("int32", [0]),
+  );
+  const keptCount = emitter.node("Shape", [keptX], { start: 0, end: 1 });
+
+  // Blocks of equal size: ceil(rows / rowsPerBlock) of them, the last padded with rows of zeros.
   const one = emitter.ints([1]);
   const ceilDivide = (a: string, b: string) => node1("Div", node1("Add", a, node1("Sub", b, one)), b);
-  const rowCount = emitter.length(rows);
-  const blocks = ceilDivide(rowCount, emitter.ints([rowsPerBlock]));
-  const blockRows = ceilDivide(rowCount, blocks);
-  const missing = node1("Sub", node1("Mul", blocks, blockRows), rowCount);
+  const blocks = node1("Max", ceilDivide(keptCount, emitter.ints([rowsPerBlock])), one);
+  const blockRows = node1("Max", ceilDivide(keptCount, blocks), one);
+  const missing = node1("Sub", node1("Mul", blocks, blockRows), keptCount);
   const padding = emitter.node("Concat", [emitter.ints([0, 0]), missing, emitter.ints([0])], { axis: 0 });
   const blocked = (value: string, width: Size) =>
     node1(
@@ -60,8 +70,10 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
       node1("Pad", value, padding),
       emitter.node("Concat", [blocks, blockRows, emitter.length(width)], { axis: 0 }),
     );
-  const xBlocks = blocked(x, model);
-  const maskBlocks = blocked(mask, 1);
+  const xBlocks = blocked(keptX, model);
+  const maskBlocks = wantsBias
+    ? blocked(emitter.node("Compress", [mask, counts], { axis: 0 }), 1)
+    : undefined;
 
   const smoothingShare = typeof vocab === "number" ? labelSmoothing / vocab : Number.NaN;
   const startOf = (value: string, shape: readonly Size[], byColumns = false) => {
@@ -76,11 +88,8 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
     carried.push(item);
     return item;
   };
-  // Where vectors are long, the table's gradient is added up as [model, vocab]: the engine is faster with few long
-  // rows than with many that do not fit into its caches together.
-  const tableByColumns = !(typeof model === "number" && model <= 256);
-  const tableShape = tableByColumns ? [model, vocab] : [vocab, model];
-  const tableSum = wantsTable ? carry(startOf(maskedX, tableShape, tableByColumns), tableShape) : undefined;
+  // The table's gradient is added up as [model, vocab]: the engine is faster with few long rows than with many.
+  const tableSum = wantsTable ? carry(startOf(maskedX, [model, vocab], true), [model, vocab]) : undefined;
   const biasSum = wantsBias ? carry(startOf(mask, [vocab, 1]), [vocab, 1]) : undefined;
 
   const scanned: { name: string; shape: readonly Size[] }[] = [];
@@ -88,7 +97,6 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
     const iteration = emitter.newName("block");
     const going = emitter.newName("going");
     const xBlock = emitter.node("Gather", [xBlocks, iteration], { axis: 0 });
-    const maskBlock = emitter.node("Gather", [maskBlocks, iteration], { axis: 0 });
     const gemm = (a: string, b: string, transA: number, transB: number, c?: string) =>
       emitter.node("Gemm", c === undefined ? [a, b] : [a, b, c], { transA, transB });
     const logits = gemm(xBlock, w, 0, 1, b);
@@ -100,12 +108,12 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
     );
     scanned.push({ name: logSumExp, shape: ["rows of a block", 1] });
     if (wantsHidden) scanned.push({ name: gemm(p, w, 0, 0), shape: ["rows of a block", model] });
-    if (tableSum !== undefined) {
-      const counted = node1("Mul", xBlock, maskBlock);
-      const [left, right] = tableByColumns ? [counted, p] : [p, counted];
-      tableSum.result = gemm(left, right, 1, 0, tableSum.inside);
+    // Rows of zeros add nothing to the table's gradient.
+    if (tableSum !== undefined) tableSum.result = gemm(xBlock, p, 1, 0, tableSum.inside);
+    if (biasSum !== undefined) {
+      const maskBlock = emitter.node("Gather", [maskBlocks!, iteration], { axis: 0 });
+      biasSum.result = gemm(p, maskBlock, 1, 0, biasSum.inside);
     }
-    if (biasSum !== undefined) biasSum.result = gemm(p, maskBlock, 1, 0, biasSum.inside);
     const stillGoing = node1("Identity", going);
     return {
       name: "vocabularyLossOfABlock",
@@ -129,15 +137,11 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
     { body },
   );
 
-  const zero = emitter.ints([0]);
-  const unblocked = (value: string, width: Size) =>
-    node1(
-      "Slice",
-      node1("Reshape", value, emitter.shape([-1, width].map((size) => size as Size))),
-      zero,
-      rowCount,
-      zero,
-    );
+  /** What was computed for the rows that count, for all rows; the others get anything. */
+  const unblocked = (value: string, width: Size) => {
+    const kept = node1("Reshape", value, emitter.shape([-1, width].map((size) => size as Size)));
+    return emitter.node("Gather", [kept, place], { axis: 0 });
+  };
   let next = carried.length;
   const logSumExp = unblocked(results[next++]!, 1); // [rows, 1]
 
@@ -167,8 +171,10 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
     emitter.place(atHidden, node1("Mul", gradient, mask), [rows, model]);
   }
   if (tableSum !== undefined) {
-    const result = results[carried.indexOf(tableSum)]!;
-    emitter.place(atTable, tableByColumns ? emitter.node("Transpose", [result], { perm: [1, 0] }) : result);
+    emitter.place(
+      atTable,
+      emitter.node("Transpose", [results[carried.indexOf(tableSum)]!], { perm: [1, 0] }),
+    );
   }
   if (biasSum !== undefined) emitter.place(atBias, results[carried.indexOf(biasSum)]!, [vocab, 1]);
   if (emitter.isUsed(labelRows)) {

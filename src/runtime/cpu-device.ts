@@ -1,31 +1,37 @@
 import type * as OnnxRuntime from "onnxruntime-common";
-import { type Dim, evaluateSize } from "../graph/dims.ts";
 import type { DType, Tensor } from "../graph/tensor.ts";
-import { type LoweredProgram, lowerProgram, type ProgramOutput, type ProgramValue } from "../onnx/program.ts";
-import { QkvError } from "../util/errors.ts";
-import { randomKey } from "../util/random.ts";
+import { type LoweredProgram, lowerProgram } from "../onnx/program.ts";
+import {
+  arrayTypes,
+  CpuArray,
+  type Engine,
+  floats,
+  onCpu,
+  product,
+  shareable,
+  written,
+} from "./cpu-array.ts";
+import { CpuProgram, type SecondThread } from "./cpu-program.ts";
 import type {
   AdafactorState,
   AdafactorUpdate,
-  AdamState,
-  AdamUpdate,
   CompileOptions,
   Device,
   DeviceArray,
-  Feed,
   HostArray,
-  Program,
-  RunRandomness,
   SgdState,
   SgdUpdate,
 } from "./device.ts";
+import { EngineSession } from "./engine-session.ts";
 import { HostKeyValueCache } from "./key-value-cache.ts";
+import { type Helpers, SharedParameters } from "./lane.ts";
 import { adafactor, interpolate, sgd } from "./optimizer-kernels.ts";
+import { ParallelUpdates } from "./parallel-updates.ts";
+import { checkDivisible } from "./parts.ts";
 import { createSimdKernels } from "./simd-kernels.ts";
-import { accumulate, plainKernels, scatterAddRows, type VectorKernels } from "./vector-kernels.ts";
+import { plainKernels } from "./vector-kernels.ts";
 
-/** The parts of an ONNX Runtime build that a device needs; the builds for Node.js and for browsers both fit. */
-export type Engine = Pick<typeof OnnxRuntime, "InferenceSession" | "Tensor">;
+export type { Engine } from "./cpu-array.ts";
 
 export interface CpuDeviceOptions {
   /** Names engine and version in `description`. */
@@ -39,52 +45,25 @@ export interface CpuDeviceOptions {
    * Default true.
    */
   readonly prepacking?: boolean;
+  /** Opens threads that compute a part of a batch, or of an update, beside this one; left out: there are none. */
+  readonly helpers?: Helpers;
   /** Further session options, e.g. for profiling. */
   readonly session?: OnnxRuntime.InferenceSession.SessionOptions;
 }
 
-const constructors = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
-const product = (shape: readonly number[]): number => shape.reduce((left, right) => left * right, 1);
+/**
+ * How many numbers are shared with helping threads at most. The engine takes no shared memory, so each thread has a
+ * copy of the parameters besides; larger models have large operators, which one session computes well on all threads.
+ */
+const mostShared = 64 * 2 ** 20;
 
-/** An array in this process's memory. */
-class CpuArray implements DeviceArray {
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-  readonly data: HostArray;
-  /** The same as the engine's object, made once. */
-  readonly tensor: OnnxRuntime.Tensor;
-
-  constructor(engine: Engine, dtype: DType, shape: readonly number[], data: HostArray) {
-    this.dtype = dtype;
-    this.shape = shape;
-    this.data = data;
-    this.tensor = new engine.Tensor(dtype, data as Float32Array, shape);
-  }
-
-  async read(): Promise<HostArray> {
-    return this.data;
-  }
-
-  async write(values: HostArray): Promise<void> {
-    if (values.length !== this.data.length) {
-      throw new QkvError(
-        "internal",
-        `array [${this.shape}]: needs ${this.data.length} values; got ${values.length}`,
-      );
-    }
-    this.data.set(values);
-  }
-
-  dispose(): void {}
+function sizeOfParameters({ parameters }: LoweredProgram): number {
+  let size = 0;
+  for (const { dims } of parameters.values()) size += product(dims.map((axis) => axis.size as number));
+  return size;
 }
 
-function onCpu(array: DeviceArray): CpuArray {
-  if (array instanceof CpuArray) return array;
-  throw new QkvError("internal", "an array of another device was given to the CPU");
-}
-
-const floats = (array: DeviceArray): Float32Array => onCpu(array).data as Float32Array;
-const maybeFloats = (array: DeviceArray | undefined) => (array === undefined ? undefined : floats(array));
+const maybeWritten = (array: DeviceArray | undefined) => (array === undefined ? undefined : written(array));
 
 /** A device that runs programs on ONNX Runtime's CPU operators, in this process's memory. */
 export function createCpuDevice(engine: Engine, options: CpuDeviceOptions): Device {
@@ -100,14 +79,23 @@ export function createCpuDevice(engine: Engine, options: CpuDeviceOptions): Devi
   };
   const kernels = createSimdKernels() ?? plainKernels;
   const programs = new Set<CpuProgram>();
+  const helpers = options.threads < 2 ? undefined : options.helpers;
+  const updates = new ParallelUpdates(kernels, helpers);
+  let shared = 0;
+  /** Memory that the helping threads see too, where there are any. */
+  const allocate = (dtype: DType, length: number): HostArray => {
+    if (helpers === undefined || shared + length > mostShared) return new arrayTypes[dtype](length);
+    shared += length;
+    return shareable(dtype, length);
+  };
   return {
     description: `${options.engineName}, cpu, ${options.threads} thread${options.threads === 1 ? "" : "s"}`,
     threads: options.threads,
-    allocate: (dtype, shape) => new CpuArray(engine, dtype, shape, new constructors[dtype](product(shape))),
+    allocate: (dtype, shape) => new CpuArray(engine, dtype, shape, allocate(dtype, product(shape))),
     createCache: (shape, capacity) =>
       new HostKeyValueCache(shape, capacity, (full, data) => new CpuArray(engine, "float32", full, data)),
     async compile(outputs: ReadonlyMap<string, Tensor>, compileOptions: CompileOptions = {}) {
-      const { fixedParameters, folder, prepacking = options.prepacking } = compileOptions;
+      const { fixedParameters, folder, examples, prepacking = options.prepacking } = compileOptions;
       const lowered = lowerProgram(outputs, (address, dims) => {
         const fixed = fixedParameters?.(address, dims);
         if (fixed === undefined || "location" in fixed) return fixed;
@@ -117,207 +105,60 @@ export function createCpuDevice(engine: Engine, options: CpuDeviceOptions): Devi
       if (folder !== undefined) session.model_external_initializers_file_folder_path = folder;
       if (options.spinning === false) session.intra_op = { allow_spinning: "0" };
       if (prepacking === false) session.disable_prepacking = "1";
-      const created = await createSession(engine, lowered, { ...sessionOptions, extra: { session } });
-      const program = new CpuProgram(engine, kernels, lowered, created, () => programs.delete(program));
+      const full = { ...sessionOptions, extra: { session } };
+      if (examples !== undefined) checkDivisible(lowered, examples);
+      let second: SecondThread | undefined;
+      if (examples !== undefined && helpers !== undefined && sizeOfParameters(lowered) <= mostShared) {
+        const half = { ...full, intraOpNumThreads: Math.floor(options.threads / 2) };
+        const lane = await helpers.openLane({ bytes: lowered.bytes, options: half });
+        second = { lane, parameters: new SharedParameters() };
+      }
+      const intraOpNumThreads = second === undefined ? options.threads : Math.ceil(options.threads / 2);
+      const opened = await EngineSession.open(engine, kernels, lowered.bytes, { ...full, intraOpNumThreads });
+      const parts = { lowered, session: opened, kernels, examples, second };
+      const program = new CpuProgram(engine, parts, () => programs.delete(program));
       programs.add(program);
       return program;
     },
     selectRows(array, rows) {
       const { dtype, shape, data } = onCpu(array);
       const width = data.length / shape[0]!;
-      const selected = new constructors[dtype](rows.length * width);
+      const selected = new arrayTypes[dtype](rows.length * width);
       rows.forEach((row, place) => {
         selected.set(data.subarray(row * width, (row + 1) * width), place * width);
       });
       return new CpuArray(engine, dtype, [rows.length, ...shape.slice(1)], selected);
     },
     async accumulate(target, source) {
-      accumulate(floats(target), floats(source));
+      kernels.accumulate(written(target), floats(source));
     },
     async sumOfSquares(arrays) {
       return arrays.reduce((sum, array) => sum + kernels.sumOfSquares(floats(array)), 0);
     },
-    async adam(state: AdamState, update: AdamUpdate) {
-      const { parameter, gradient, firstMoment, secondMoment } = state;
-      kernels.adam(floats(parameter), floats(gradient), floats(firstMoment), floats(secondMoment), update);
-    },
+    adam: (state, update) => updates.adam(state, update),
     async adafactor({ parameter, gradient, ...moments }: AdafactorState, update: AdafactorUpdate) {
       const { rows, columns, secondMoment, firstMoment } = moments;
       adafactor(
-        floats(parameter),
+        written(parameter),
         floats(gradient),
         {
-          rows: maybeFloats(rows),
-          columns: maybeFloats(columns),
-          secondMoment: maybeFloats(secondMoment),
-          firstMoment: maybeFloats(firstMoment),
+          rows: maybeWritten(rows),
+          columns: maybeWritten(columns),
+          secondMoment: maybeWritten(secondMoment),
+          firstMoment: maybeWritten(firstMoment),
         },
         update,
       );
     },
     async sgd({ parameter, gradient, buffer }: SgdState, update: SgdUpdate) {
-      sgd(floats(parameter), floats(gradient), maybeFloats(buffer), update);
+      sgd(written(parameter), floats(gradient), maybeWritten(buffer), update);
     },
     async interpolate(target, source, weight) {
-      interpolate(floats(target), floats(source), weight);
+      interpolate(written(target), floats(source), weight);
     },
     async dispose() {
       for (const program of [...programs]) await program.dispose();
+      await updates.dispose();
     },
   };
-}
-
-async function createSession(
-  engine: Engine,
-  lowered: LoweredProgram,
-  options: OnnxRuntime.InferenceSession.SessionOptions,
-): Promise<OnnxRuntime.InferenceSession> {
-  try {
-    return await engine.InferenceSession.create(lowered.bytes, options);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new QkvError("device", `engine: refused a program of ours; ${reason}`, { cause });
-  }
-}
-
-class CpuProgram implements Program {
-  readonly inputNames: readonly string[];
-  readonly parameterAddresses: readonly string[];
-  readonly #engine: Engine;
-  readonly #kernels: VectorKernels;
-  readonly #lowered: LoweredProgram;
-  readonly #session: OnnxRuntime.InferenceSession;
-  readonly #onDispose: () => void;
-  readonly #masks = new Map<string, Float32Array>();
-
-  constructor(
-    engine: Engine,
-    kernels: VectorKernels,
-    lowered: LoweredProgram,
-    session: OnnxRuntime.InferenceSession,
-    onDispose: () => void,
-  ) {
-    this.#engine = engine;
-    this.#kernels = kernels;
-    this.#lowered = lowered;
-    this.#session = session;
-    this.#onDispose = onDispose;
-    this.inputNames = [...lowered.inputs.keys()];
-    this.parameterAddresses = [...lowered.parameters.keys()];
-  }
-
-  async run(
-    inputs: Readonly<Record<string, Feed>>,
-    parameters: ReadonlyMap<string, DeviceArray>,
-    randomness?: RunRandomness,
-  ): Promise<Map<string, DeviceArray>> {
-    const feeds: Record<string, OnnxRuntime.Tensor> = {};
-    const lengths = new Map<string, number>();
-    for (const [name, value] of this.#lowered.inputs) {
-      const feed = inputs[name];
-      if (feed === undefined) throw new QkvError("internal", `program: input "${name}" was not fed`);
-      checkShape(name, value, feed.shape, lengths);
-      const array =
-        feed instanceof CpuArray
-          ? feed
-          : "data" in feed
-            ? this.#array(value.dtype, feed.shape, feed.data)
-            : onCpu(feed);
-      feeds[value.name] = array.tensor;
-    }
-    for (const [address, value] of this.#lowered.parameters) {
-      const array = parameters.get(address);
-      if (array === undefined)
-        throw new QkvError("internal", `program: parameter "${address}" was not given`);
-      feeds[value.name] = onCpu(array).tensor;
-    }
-    for (const mask of this.#lowered.masks) {
-      if (randomness === undefined)
-        throw new QkvError("internal", "program: dropout needs a seed and a step");
-      const shape = mask.dims.map((axis) => evaluateSize(axis.size, lengths));
-      const values = this.#maskOf(mask.name, product(shape));
-      this.#kernels.fillDropoutMask(
-        values,
-        mask.rate,
-        randomKey(randomness.seed, mask.address, randomness.step),
-      );
-      feeds[mask.name] = this.#array("float32", shape, values).tensor;
-    }
-
-    const results = await this.#session.run(feeds);
-    const outputs = new Map<string, DeviceArray>();
-    for (const [name, output] of this.#lowered.outputs) {
-      outputs.set(name, this.#finish(output, results, feeds, lengths));
-    }
-    return outputs;
-  }
-
-  async dispose(): Promise<void> {
-    this.#onDispose();
-    await this.#session.release();
-  }
-
-  #array(dtype: DType, shape: readonly number[], data: HostArray): CpuArray {
-    return new CpuArray(this.#engine, dtype, shape, data);
-  }
-
-  /** Memory for a mask, kept from run to run and only ever made larger. */
-  #maskOf(name: string, length: number): Float32Array {
-    let memory = this.#masks.get(name);
-    if (memory === undefined || memory.length < length) {
-      memory = new Float32Array(length + (length >> 2));
-      this.#masks.set(name, memory);
-    }
-    return memory.subarray(0, length);
-  }
-
-  #finish(
-    output: ProgramOutput,
-    results: Readonly<Record<string, OnnxRuntime.Tensor>>,
-    feeds: Readonly<Record<string, OnnxRuntime.Tensor>>,
-    lengths: ReadonlyMap<string, number>,
-  ): CpuArray {
-    const shape = output.dims.map((axis) => evaluateSize(axis.size, lengths));
-    const data =
-      output.name === undefined
-        ? new constructors[output.dtype](product(shape))
-        : (results[output.name]!.data as HostArray);
-    for (const { ids, rows } of output.scattered) {
-      const idValues = (results[ids] ?? feeds[ids])!.data as Int32Array;
-      scatterAddRows(
-        data as Float32Array,
-        idValues,
-        results[rows]!.data as Float32Array,
-        product(shape.slice(1)),
-      );
-    }
-    return this.#array(output.dtype, shape, data);
-  }
-}
-
-/** Checks a fed shape against the axes asked for, and learns the lengths of symbolic ones. */
-function checkShape(
-  name: string,
-  value: ProgramValue,
-  shape: readonly number[],
-  lengths: Map<string, number>,
-): void {
-  const fits =
-    shape.length === value.dims.length &&
-    value.dims.every((axis, index) => matches(axis, shape[index]!, lengths));
-  if (fits) return;
-  const wanted = value.dims.map(
-    (axis) => `${axis.name}=${typeof axis.size === "string" ? (lengths.get(axis.size) ?? "any") : axis.size}`,
-  );
-  throw new QkvError(
-    "shape",
-    `program: input "${name}" must be [${wanted.join(", ")}]; got [${shape.join(", ")}]`,
-  );
-}
-
-function matches(axis: Dim, length: number, lengths: Map<string, number>): boolean {
-  if (typeof axis.size === "number") return axis.size === length;
-  const known = lengths.get(axis.size);
-  if (known === undefined) lengths.set(axis.size, length);
-  return known === undefined || known === length;
 }

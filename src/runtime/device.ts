@@ -61,6 +61,12 @@ export interface CompileOptions {
    * file. Default: the device's own.
    */
   readonly prepacking?: boolean;
+  /**
+   * The symbolic length of the axis of independent examples, e.g. "batch", where every output is a sum over them: the
+   * device may then cut a batch into parts, compute them side by side and add up. The axis must be the first of every
+   * input and mask that has it. The result has the same bits on any number of threads.
+   */
+  readonly examples?: string;
 }
 
 /** One parameter of an update, with what the optimizer remembers of it. */
@@ -116,7 +122,10 @@ export interface Device {
   accumulate(target: DeviceArray, source: DeviceArray): Promise<void>;
   /** The sum of the squares of all elements, in double precision. */
   sumOfSquares(arrays: readonly DeviceArray[]): Promise<number>;
-  /** One step of Adam (with decoupled weight decay, AdamW), in place. Source: Loshchilov and Hutter, 2019. */
+  /**
+   * One step of Adam (with decoupled weight decay, AdamW), in place. The gradient is used up: its numbers are gone
+   * afterwards. Several may be under way at once. Source: Loshchilov and Hutter, 2019.
+   */
   adam(state: AdamState, update: AdamUpdate): Promise<void>;
   /** One step of Adafactor, in place. Source: Shazeer and Stern, 2018. */
   adafactor(state: AdafactorState, update: AdafactorUpdate): Promise<void>;

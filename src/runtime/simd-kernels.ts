@@ -34,6 +34,7 @@ const blockStarts = {
 interface Exports {
   adam(bytes: number, ...factors: readonly number[]): void;
   sumOfSquares(bytes: number): number;
+  add(bytes: number): void;
   /** The word at `pair` decides the first two places. */
   dropoutMask(bytes: number, pair: number, high: number, low: number, threshold: number, keep: number): void;
 }
@@ -82,6 +83,17 @@ function adamFunction(): WasmFunction {
       ).flat(),
       ...forEachStep(counter, 16, step),
     ],
+  };
+}
+
+/** Adds the second block to the first. */
+function addFunction(): WasmFunction {
+  const sum = f32x4.add(v128.load(get(1), 0), v128.load(get(1), blockBytes));
+  return {
+    name: "add",
+    parameters: ["i32"],
+    locals: ["i32"],
+    body: forEachStep(1, 16, v128.store(get(1), sum, 0)),
   };
 }
 
@@ -174,7 +186,7 @@ export function createSimdKernels(): VectorKernels | undefined {
   const memory = new wasm.Memory({ initial: pages, maximum: pages });
   let exports: Exports;
   try {
-    const bytes = writeModule([adamFunction(), sumOfSquaresFunction(), dropoutMaskFunction()]);
+    const bytes = writeModule([adamFunction(), addFunction(), sumOfSquaresFunction(), dropoutMaskFunction()]);
     exports = new wasm.Instance(new wasm.Module(bytes), { host: { memory } }).exports as Exports;
   } catch {
     return undefined;
@@ -195,8 +207,16 @@ function drive(exports: Exports, memory: Float32Array): VectorKernels {
   const parts = Object.values(blockStarts).map((start) =>
     memory.subarray(start / 4, start / 4 + blockLength),
   );
-  const [block] = parts as [Float32Array];
+  const [block, secondBlock] = parts as [Float32Array, Float32Array];
   return {
+    accumulate(target, source) {
+      forEachBlock(target.length, (start, length) => {
+        block.set(target.subarray(start, start + length));
+        secondBlock.set(source.subarray(start, start + length));
+        exports.add(bytesOf(length, 4));
+        target.set(block.subarray(0, length), start);
+      });
+    },
     adam(parameter, gradient, firstMoment, secondMoment, update) {
       const factors = Object.values(adamFactors(update));
       const arrays = [parameter, gradient, firstMoment, secondMoment];
@@ -219,11 +239,14 @@ function drive(exports: Exports, memory: Float32Array): VectorKernels {
       });
       return total;
     },
-    fillDropoutMask(mask, rate, { high, low }) {
+    fillDropoutMask(mask, rate, { high, low }, first = 0) {
       const threshold = Math.round(rate * 65_536);
+      // One word decides two places: a stretch that begins at the second is computed from the first.
+      const lead = first & 1;
       forEachBlock(mask.length, (start, length) => {
-        exports.dropoutMask(bytesOf(length, 8), start / 2, high, low, threshold, 1 / (1 - rate));
-        mask.set(block.subarray(0, length), start);
+        const pair = (first - lead + start) / 2;
+        exports.dropoutMask(bytesOf(lead + length, 8), pair, high, low, threshold, 1 / (1 - rate));
+        mask.set(memory.subarray(lead, lead + length), start);
       });
     },
   };

@@ -11,10 +11,12 @@ export interface VectorKernels {
     secondMoment: Float32Array,
     update: AdamUpdate,
   ): void;
+  /** target += source, element by element. */
+  accumulate(target: Float32Array, source: Float32Array): void;
   /** In double precision. */
   sumOfSquares(values: Float32Array): number;
   /** Fills a mask as `fillDropoutMask` of util/random.ts does. */
-  fillDropoutMask(mask: Float32Array, rate: number, key: RandomKey): void;
+  fillDropoutMask(mask: Float32Array, rate: number, key: RandomKey, first?: number): void;
 }
 
 /** The sum of squares is a sum of the sums of so many elements. */
@@ -59,6 +61,10 @@ export const plainKernels: VectorKernels = {
     }
   },
 
+  accumulate(target, source) {
+    for (let index = 0; index < target.length; index++) target[index]! += source[index]!;
+  },
+
   sumOfSquares(values) {
     let total = 0;
     // Eight sums for each block, so that one addition need not wait for the one before.
@@ -78,11 +84,6 @@ export const plainKernels: VectorKernels = {
 
   fillDropoutMask,
 };
-
-/** target += source, element by element. */
-export function accumulate(target: Float32Array, source: Float32Array): void {
-  for (let index = 0; index < target.length; index++) target[index]! += source[index]!;
-}
 
 /** Adds row i of `rows` to row ids[i] of a table; ids outside the table add nothing. */
 export function scatterAddRows(

@@ -54,6 +54,8 @@ export const optimizationChoices = {
   ema_decay: rate.nullable().default(null),
   /** Gradients longer than this are scaled down to it; 0 = never. */
   max_grad_norm: z.number().min(0).default(1),
+  /** Whether layers are computed anew for their gradient instead of being kept. */
+  gradient_checkpointing: z.boolean().default(false),
 };
 
 export type OptimizationChoices = z.output<z.ZodObject<typeof optimizationChoices>>;
@@ -127,5 +129,6 @@ export function learnerOptionsOf(
     }),
     emaDecay: choices.ema_decay ?? undefined,
     maxGradientNorm: choices.max_grad_norm,
+    gradientCheckpointing: choices.gradient_checkpointing,
   };
 }

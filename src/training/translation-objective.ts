@@ -18,6 +18,7 @@ export function translationObjective(
 ): Objective<Transformer<ParameterSpec>, Batch> {
   return {
     parameters: transformerParameters(config),
+    examples: "batch",
     loss(parameters: Transformer<Tensor>) {
       const model = transformerGraph(config, options.mode ?? "training");
       const batch = dim("batch");

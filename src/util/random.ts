@@ -86,19 +86,15 @@ export function shuffle<Items extends { length: number; [index: number]: unknown
 /**
  * Fills `mask` with dropout's factors: 0 with probability `rate`, else 1 / (1 - rate).
  * One random word decides two elements, 16 bits each, so `rate` is rounded to a multiple of 2^-16.
+ * @param first - fills a stretch of a longer mask that begins at this element
  */
-export function fillDropoutMask(mask: Float32Array, rate: number, key: RandomKey): void {
+export function fillDropoutMask(mask: Float32Array, rate: number, key: RandomKey, first = 0): void {
   const threshold = Math.round(rate * 65536);
   const keep = Math.fround(1 / (1 - rate));
-  const { high, low } = key;
-  const pairs = mask.length >> 1;
-  for (let pair = 0; pair < pairs; pair++) {
-    let x = pair ^ high;
-    x = Math.imul(x ^ (x >>> 16), 0x7feb352d) + low;
-    x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
-    x ^= x >>> 16;
-    mask[2 * pair] = (x & 0xffff) < threshold ? 0 : keep;
-    mask[2 * pair + 1] = x >>> 16 < threshold ? 0 : keep;
+  let word = first & 1 ? randomWord(key, first >> 1) : 0;
+  for (let index = 0; index < mask.length; index++) {
+    const place = first + index;
+    if ((place & 1) === 0) word = randomWord(key, place / 2);
+    mask[index] = (place & 1 ? word >>> 16 : word & 0xffff) < threshold ? 0 : keep;
   }
-  if (mask.length & 1) mask[mask.length - 1] = (randomWord(key, pairs) & 0xffff) < threshold ? 0 : keep;
 }

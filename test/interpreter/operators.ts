@@ -97,6 +97,7 @@ export const evaluations = {
   gelu: (context) => elementwise((x) => gelu(x!, context.attributes.approximation))(context),
   geluGradient: (context) =>
     elementwise((x, g) => g! * geluDerivative(x!, context.attributes.approximation))(context),
+  after: ({ inputs: [x] }) => [x!],
   positive: elementwise((x) => (x! > 0 ? 1 : 0)),
   add: elementwise((left, right) => left! + right!),
   subtract: elementwise((left, right) => left! - right!),

@@ -153,6 +153,7 @@ const refused = {
   max: (x) => build.max(x, ["a", "b"]),
   geluGradient: (x) => build.sum(build.geluGradient(x, x, "none"), ["a", "b"]),
   softmaxGradient: (x) => build.sum(build.softmaxGradient(x, x, "a"), ["a", "b"]),
+  after: (x) => build.sum(build.after(x, x), ["a", "b"]),
   topK: (x) => build.sum(build.topK(x, "a", 2)[0], ["a", "b"]),
   scatterRows: (x) => {
     const rows = build.scatterRows(build.constant([0, 1, 0], [dim("a", 3)], "int32"), x, dim("row", 2));

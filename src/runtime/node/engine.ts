@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { type CpuDeviceOptions, createCpuDevice } from "../cpu-device.ts";
 import type { Device } from "../device.ts";
+import { helperThreads } from "./helper-thread.ts";
 
 /** The number of threads used where none is asked for: one a core, at most eight. */
 export function defaultThreads(): number {
@@ -14,6 +15,7 @@ export async function openCpu(options: Partial<CpuDeviceOptions> = {}): Promise<
   const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
   return createCpuDevice(engine, {
     engineName: `onnxruntime-node ${version}`,
+    helpers: helperThreads,
     ...options,
     threads: options.threads ?? defaultThreads(),
   });

@@ -323,7 +323,7 @@ class Window {
 
 /** Tells recipes apart, but for what may change from one part of a run to the next. */
 function digestOfRecipe({ training, ...rest }: Recipe): string {
-  const { max_steps, logging_steps, save_total_limit, ...decisive } = training;
+  const { max_steps, logging_steps, save_total_limit, gradient_checkpointing, ...decisive } = training;
   return createHash("sha256")
     .update(JSON.stringify([rest, decisive]))
     .digest("hex")

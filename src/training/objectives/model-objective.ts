@@ -18,6 +18,7 @@ export interface ModelBatch {
 export function modelObjective(model: Model, mode: Mode = "training"): Objective<unknown, ModelBatch> {
   return {
     parameters: model.parameters,
+    examples: "batch",
     loss: (parameters) => lossOf(model, model.forward(parameters, allInputs(model), mode).loss?.sum),
     feeds: ({ inputs }) => inputs,
     count: ({ count }) => count,

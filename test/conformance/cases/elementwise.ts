@@ -109,6 +109,24 @@ export const elementwiseCases = {
     }),
   ),
   positive: unary(build.positive, awayFromZero),
+  after: (["abc", "b"] as const).map(
+    (names): Case => ({
+      name: names === "abc" ? "a value of three axes" : "a value of one axis",
+      lengths,
+      large,
+      forwardOnly: true,
+      build: (make) => {
+        const x = make.float("x", axes(make, names));
+        const token = make.float("token", axes(make, "ab"));
+        const doubled = build.multiply(build.after(x, build.exp(token)), 2);
+        return [
+          doubled,
+          build.multiply(x, 2),
+          build.after(build.multiply(x, 3), build.sum(token, ["a", "b"])),
+        ];
+      },
+    }),
+  ),
   add: [...binary(build.add, floats(normal)), ...withItself(commuted(build.add))],
   subtract: [...binary(build.subtract, floats(normal)), ...withItself(build.subtract)],
   multiply: [...binary(build.multiply, floats(normal), allMeetings), ...withItself(commuted(build.multiply))],

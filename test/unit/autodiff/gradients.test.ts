@@ -63,3 +63,21 @@ test("outputs that only serve another's gradient have none", () => {
     `[QkvError: graph: layerNorm has a gradient at its first output only; got one at another]`,
   );
 });
+
+test("what a segment computes is computed anew for its gradient, after the gradient has arrived", () => {
+  const weight = build.parameter("weight", [model]);
+  const entering = build.exp(x);
+  const y = scope("layers.0", () => build.tanh(build.multiply(entering, weight)));
+  const loss = scope("head", () => total(build.sigmoid(y)));
+  const recompute = (of: string) => (of.startsWith("layers.") ? of : undefined);
+  const kept = gradients(loss, [weight]) as (typeof x)[];
+  const anew = gradients(loss, [weight], { recompute }) as (typeof x)[];
+  const count = (of: (typeof x)[], operator: string) =>
+    sortNodes([loss, ...of]).filter((node) => node.operator === operator).length;
+  expect(["exp", "tanh", "sigmoid", "after"].map((operator) => count(kept, operator))).toEqual([1, 1, 1, 0]);
+  expect(["exp", "tanh", "sigmoid", "after"].map((operator) => count(anew, operator))).toEqual([1, 2, 1, 1]);
+  const [barrier] = sortNodes(anew).filter(({ operator }) => operator === "after");
+  expect(barrier!.inputs[0]).toBe(entering);
+  // The token is the gradient at the segment's end, which does not need the segment's values.
+  expect(sortNodes([barrier!.inputs[1]!]).some(({ operator }) => operator === "after")).toBe(false);
+});

@@ -68,6 +68,7 @@ const mistakes = {
     () => build.where(x("a", "bool"), x("a=2"), x("a")),
   ],
   cast: [() => build.apply("cast", [], { dtype: "int32" })],
+  after: [() => build.apply("after", [x("a")], {})],
   sum: [() => build.sum(x("a"), ["b"]), () => build.sum(x("a", "int32"), ["a"])],
   mean: [() => build.mean(x("a"), ["b"])],
   max: [() => build.max(x("a"), ["b"])],

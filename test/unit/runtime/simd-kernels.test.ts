@@ -85,3 +85,32 @@ test("dropout masks are those of the plain loop", () => {
     runs,
   );
 });
+
+test("a stretch of a mask is that stretch of the whole mask, wherever it begins", () => {
+  fc.assert(
+    fc.property(lengths, fc.nat({ max: 9000 }), fc.nat(), (length, first, seed) => {
+      const key = randomKey(seed, "mask");
+      const whole = new Float32Array(first + length);
+      plainKernels.fillDropoutMask(whole, 0.3, key);
+      return [simd!, plainKernels].every((kernels) => {
+        const stretch = new Float32Array(length);
+        kernels.fillDropoutMask(stretch, 0.3, key, first);
+        return sameBits(stretch, whole.slice(first));
+      });
+    }),
+    runs,
+  );
+});
+
+test("accumulating gives the bits of the plain loop", () => {
+  fc.assert(
+    fc.property(lengths, fc.nat(), (length, seed) => {
+      const [one, other] = [normals(length, seed), normals(length, seed)];
+      const source = normals(length, seed + 1);
+      simd!.accumulate(one, source);
+      plainKernels.accumulate(other, source);
+      return sameBits(one, other);
+    }),
+    runs,
+  );
+});

@@ -114,6 +114,57 @@ describe("a learner", () => {
     expect(await run(2)).not.toEqual(first);
   });
 
+  test("makes the same bits on one thread and on two, where a second thread computes half of each batch", async () => {
+    const run = async (threads: number) => {
+      const own = await openCpu({ threads });
+      const changed = { ...config, dropout: 0.2, attentionDropout: 0.1, activationDropout: 0.1 };
+      const objective = translationObjective(changed, { labelSmoothing: 0.1 });
+      const learner = await Learner.create(own, objective, { ...options, maxGradientNorm: 1 });
+      const losses: number[] = [];
+      // An odd number of rows, batches of one row, which cannot be halved, and several batches in one update.
+      for (const batches of [[batchOf(0, 1, 2)], [batchOf(3)], [batchOf(0, 1, 2, 3), batchOf(2)]]) {
+        const { loss, gradientNorm } = await learner.update(batches, 0.01);
+        losses.push(loss, gradientNorm);
+      }
+      const values = await valuesOf(learner);
+      await learner.dispose();
+      await own.dispose();
+      return { losses, values };
+    };
+    expect(await run(2)).toEqual(await run(1));
+  });
+
+  test("computes in halves what it computes at once", async () => {
+    const changed = { ...config, dropout: 0.2, attentionDropout: 0.1, activationDropout: 0.1 };
+    const { examples, ...whole } = translationObjective(changed, { labelSmoothing: 0.1 });
+    expect(examples).toBe("batch");
+    const [inHalves, atOnce] = await Promise.all([
+      Learner.create(device, { ...whole, examples: "batch" }, options),
+      Learner.create(device, whole, options),
+    ]);
+    for (let step = 0; step < 3; step++) {
+      const one = await inHalves.update([batchOf(0, 1, 2, 3)], 0.01);
+      const all = await atOnce.update([batchOf(0, 1, 2, 3)], 0.01);
+      // The masks too are those of the whole batch.
+      expect(one.loss).toBeCloseTo(all.loss, 5);
+      expect(one.gradientNorm).toBeCloseTo(all.gradientNorm, 4);
+    }
+    await inHalves.dispose();
+    await atOnce.dispose();
+  });
+
+  test("computes layers anew for the gradient with the same result", async () => {
+    const changed = { dropout: 0.2, attentionDropout: 0.1, activationDropout: 0.1, encoderLayerCount: 2 };
+    const run = async (gradientCheckpointing: boolean) => {
+      const learner = await create(changed, { gradientCheckpointing, maxGradientNorm: 1 });
+      for (let step = 0; step < 3; step++) await learner.update([batchOf(0, 1, 2, 3)], 0.01);
+      const values = await valuesOf(learner);
+      await learner.dispose();
+      return values;
+    };
+    expect(await run(true)).toEqual(await run(false));
+  });
+
   test("clips the gradient to the norm asked for", async () => {
     const learner = await create(
       {},
