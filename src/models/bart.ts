@@ -198,6 +198,7 @@ function bartGeneration(
 
 export const bart: Family = {
   modelType: "bart",
+  configKeys: Object.keys(bartConfigSchema.shape),
   newTokenizer: bartTokenizer,
   architectures: { BartModel: "base", BartForConditionalGeneration: "sequence-to-sequence" },
   createModel: (json, head, _options, where) =>

@@ -214,6 +214,7 @@ const bertNames: CheckpointNames = {
     ...normNames("vocabularyHead.norm", "cls.predictions.transform.LayerNorm"),
     "vocabularyHead.output.weight": "cls.predictions.decoder.weight",
     "vocabularyHead.output.bias": "cls.predictions.bias",
+    ...linearNames("nextSentence", "cls.seq_relationship"),
     ...linearNames("textClassifier", "classifier"),
     ...linearNames("tokenClassifier", "classifier"),
     ...linearNames("spanHead", "qa_outputs"),
@@ -223,18 +224,17 @@ const bertNames: CheckpointNames = {
     "bert.embeddings.position_ids",
     // The same values as cls.predictions.bias.
     "cls.predictions.decoder.bias",
-    // Whether one sentence follows another: asked for in pre-training only.
-    "cls.seq_relationship.weight",
-    "cls.seq_relationship.bias",
   ],
 };
 
 export const bert: Family = {
   modelType: "bert",
+  configKeys: Object.keys(bertConfigSchema.shape),
   newTokenizer: bertTokenizer,
   architectures: {
     BertModel: "base",
     BertForMaskedLM: "masked-lm",
+    BertForPreTraining: "pre-training",
     BertForSequenceClassification: "sequence-classification",
     BertForTokenClassification: "token-classification",
     BertForQuestionAnswering: "question-answering",
@@ -242,7 +242,8 @@ export const bert: Family = {
   createModel(json, head, options, where): Model<Bert<ParameterSpec>> {
     const config = readBertConfig(json, head, options, where);
     const withPooler =
-      head === "sequence-classification" || (head === "base" && options.withoutPooler !== true);
+      ["sequence-classification", "pre-training"].includes(head) ||
+      (head === "base" && options.withoutPooler !== true);
     return {
       modelType: "bert",
       architecture: architectureOf(bert, head),

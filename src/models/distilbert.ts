@@ -189,6 +189,7 @@ const distilbertNames: CheckpointNames = {
 
 export const distilbert: Family = {
   modelType: "distilbert",
+  configKeys: Object.keys(configSchema.shape),
   newTokenizer: bertTokenizer,
   architectures: {
     DistilBertModel: "base",

@@ -9,6 +9,7 @@ import type { NewTokenizer } from "./new-tokenizer.ts";
 export type Head =
   | "base"
   | "masked-lm"
+  | "pre-training"
   | "causal-lm"
   | "sequence-classification"
   | "token-classification"
@@ -33,6 +34,7 @@ export type InputName =
   | "decoderInputIds"
   | "decoderAttentionMask"
   | "labels"
+  | "nextSentenceLabel"
   | "startPositions"
   | "endPositions";
 
@@ -73,6 +75,9 @@ export interface ForwardOutputs {
   readonly encoderLastHiddenState?: Tensor;
   readonly poolerOutput?: Tensor;
   readonly logits?: Tensor;
+  /** Of a model in pre-training: the scores of hidden tokens, and whether the second segment is the next one. */
+  readonly predictionLogits?: Tensor;
+  readonly seqRelationshipLogits?: Tensor;
   readonly startLogits?: Tensor;
   readonly endLogits?: Tensor;
   /** A scalar; only where labels are among the inputs. */
@@ -142,6 +147,8 @@ export interface Family {
   readonly modelType: string;
   /** The models it has, under the names that `architectures` of config.json gives them. */
   readonly architectures: Readonly<Record<string, Head>>;
+  /** The keys of config.json that have a meaning here. */
+  readonly configKeys: readonly string[];
   /** What the tokenizer of a new model is like. */
   readonly newTokenizer: NewTokenizer;
   /**

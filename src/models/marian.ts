@@ -44,6 +44,7 @@ function readMarianConfig(json: unknown, where: string): BartConfig {
  */
 export const marian: Family = {
   modelType: "marian",
+  configKeys: Object.keys(marianConfigSchema.shape),
   newTokenizer: marianTokenizer,
   architectures: { MarianModel: "base", MarianMTModel: "sequence-to-sequence" },
   createModel: (json, head, _options, where) =>

@@ -11,6 +11,7 @@ import {
   type Bert,
   type BertConfig,
   bertBaseNames,
+  bertConfigSchema,
   bertHidden,
   bertOlderEndings,
   poolFirst,
@@ -123,6 +124,7 @@ const robertaNames: CheckpointNames = {
 
 export const roberta: Family = {
   modelType: "roberta",
+  configKeys: Object.keys(bertConfigSchema.shape),
   newTokenizer: robertaTokenizer,
   architectures: {
     RobertaModel: "base",

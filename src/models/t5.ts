@@ -166,6 +166,7 @@ function t5Generation(config: T5Config, parameters: T5<ParameterSpec>): Generati
 
 export const t5: Family = {
   modelType: "t5",
+  configKeys: Object.keys(t5ConfigSchema.shape),
   newTokenizer: t5Tokenizer,
   architectures: { T5Model: "base", T5ForConditionalGeneration: "sequence-to-sequence" },
   createModel(json: unknown, head: Head, _options, where: string): Model<T5<ParameterSpec>> {

@@ -7,8 +7,9 @@ import { QkvError } from "../../util/errors.ts";
 import { openModelFolder } from "./model-folder.ts";
 import { readModelStart } from "./model-start.ts";
 import { inspectRunFolder } from "./run-folder.ts";
-import { contextOf, evaluatorOf, taskOf } from "./train-model.ts";
+import { contextOf, taskOf } from "./train-model.ts";
 import { type Split, TrainingData } from "./training-data.ts";
+import { evaluatorOf } from "./training-examples.ts";
 
 /** What to measure a trained model on. */
 export interface EvaluateModelOptions {
@@ -43,9 +44,9 @@ export async function evaluateModel(
     signal,
     onEvent,
   });
-  const start = await readModelStart(run, task.head);
+  const start = await readModelStart(run, task.head(recipe));
   const context = contextOf(recipe, start, run);
-  const evaluator = await evaluatorOf({ device, onEvent, directory: run }, split, task, data, context, start);
+  const evaluator = await evaluatorOf({ task, data, context, onEvent }, split, device, start);
   if (evaluator === undefined) {
     throw new QkvError(
       "option",
@@ -53,7 +54,7 @@ export async function evaluateModel(
     );
   }
   try {
-    return await evaluator.measure(await parametersOf(device, run, task.head));
+    return await evaluator.measure(await parametersOf(device, run, task.head(recipe)));
   } finally {
     await evaluator.dispose();
   }

@@ -68,6 +68,36 @@ export class TrainingData<Name extends ModelTaskName> {
     }
   }
 
+  /**
+   * The examples of a part's records. A record that contradicts itself counts as a bad row: it ends the reading, or is
+   * left out.
+   */
+  async *examples<Made>(
+    split: Split,
+    encode: (record: TrainingRecord) => Iterable<Made>,
+  ): AsyncGenerator<
+    { readonly record: TrainingRecord; readonly examples: readonly Made[] },
+    void,
+    undefined
+  > {
+    const leftOut: string[] = [];
+    for await (const record of this.records(split, { report: true })) {
+      let examples: readonly Made[];
+      try {
+        examples = [...encode(record)];
+      } catch (error) {
+        const isBad = error instanceof QkvError && error.code === "data";
+        if (!isBad || this.#recipe.data.on_bad_row !== "skip") throw error;
+        leftOut.push(error.message);
+        continue;
+      }
+      yield { record, examples };
+    }
+    if (leftOut.length === 0) return;
+    const text = `${split}: left out ${leftOut.length} more: ${leftOut.slice(0, 5).join(" | ")}`;
+    this.#onEvent({ type: "message", text });
+  }
+
   #read(file: string) {
     const { columns, format, column_names, on_bad_row, documents } = this.#recipe.data;
     return readRecords(file, {
@@ -122,13 +152,18 @@ export class TrainingData<Name extends ModelTaskName> {
   }
 }
 
-/** The texts of a record, for a vocabulary to be learned from. */
+/** The texts of a record, for a vocabulary to be learned from, as they are read afterwards. */
 export function textsOf({ fields }: TrainingRecord): string[] {
   return Object.entries(fields).flatMap(([name, value]) => {
     if (["label", "tags", "answers", "answer_start"].includes(name)) return [];
-    if (typeof value === "string") return value.split("\n");
+    if (typeof value === "string") return [value];
     return Array.isArray(value) && value.every((item) => typeof item === "string") ? [value.join(" ")] : [];
   });
+}
+
+/** The lines of texts, for vocabularies whose pieces lie within a line. */
+export async function* linesOf(texts: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  for await (const text of texts) yield* text.split("\n");
 }
 
 /** Where a part's tokens are kept. */

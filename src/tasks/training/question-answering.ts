@@ -23,7 +23,7 @@ type Context = TaskContext<"question-answering">;
  * Source: Devlin et al., 2019, 4.2.
  */
 export const answeringTraining: TrainingTask<"question-answering"> = {
-  head: "question-answering",
+  head: () => "question-answering",
   newModel: smallBert,
   columns: { ids: "ids", typeIds: "ids", places: "ids" },
 
@@ -65,6 +65,7 @@ export const answeringTraining: TrainingTask<"question-answering"> = {
     },
   }),
 
+  metrics: () => ["exact_match", "f1"],
   async trial(device, opened, { records }, { recipe }: Context): Promise<Trial> {
     const task = await questionAnswering.open(device, opened, "question-answering");
     const questions = records.map(

@@ -17,7 +17,7 @@ type Context = TaskContext<"span-corruption">;
 
 /** What stood in the gaps of a text, each named by a sentinel. Source: Raffel et al., 2020, 3.1.4. */
 export const spanCorruptionTraining: TrainingTask<"span-corruption"> = {
-  head: "sequence-to-sequence",
+  head: () => "sequence-to-sequence",
   newModel: smallT5,
   columns: { ids: "ids" },
   fields: () => ({ text: "string" }),
@@ -60,5 +60,6 @@ export const spanCorruptionTraining: TrainingTask<"span-corruption"> = {
       },
     };
   },
+  metrics: () => ["perplexity"],
   tally: perplexityTally,
 };

@@ -30,7 +30,7 @@ const labelTypes = {
 
 /** Labels of one text, or of two that are read together: one of several, any number of them, or a number. */
 export const classificationTraining: TrainingTask<"text-classification"> = {
-  head: "sequence-classification",
+  head: () => "sequence-classification",
   newModel: smallBert,
   columns: { ids: "ids", typeIds: "ids", labels: "floats" },
 
@@ -67,7 +67,8 @@ export const classificationTraining: TrainingTask<"text-classification"> = {
     },
   }),
 
-  needsLogits: true,
+  metrics: ({ objective }) => scores[objective.problem_type].names,
+  scores: ({ logits }) => logits,
   tally({ store }: HeldOut, { recipe }: Context): Tally {
     const expected: number[][] = [];
     const predicted: number[][] = [];
@@ -76,45 +77,59 @@ export const classificationTraining: TrainingTask<"text-classification"> = {
         expected.push(Array.from(store.values("labels", index)));
         predicted.push(Array.from(data));
       },
-      finish: () => scores[recipe.objective.problem_type](expected, predicted),
+      finish: () => scores[recipe.objective.problem_type].of(expected, predicted),
     };
   },
 };
 
+type Numbers = readonly (readonly number[])[];
+
 /** What is measured: labels as they are, and the model's numbers, text by text. */
 const scores: {
-  readonly [Type in Recipe["objective"]["problem_type"]]: (
-    expected: readonly number[][],
-    predicted: readonly number[][],
-  ) => Metrics;
+  readonly [Type in Recipe["objective"]["problem_type"]]: {
+    readonly names: readonly string[];
+    of(expected: Numbers, predicted: Numbers): Metrics;
+  };
 } = {
-  single_label_classification(expected, predicted) {
-    const score = scoreClassification(
-      expected.map(([label]) => label!),
-      predicted.map(largestPlace),
-    );
-    return {
-      accuracy: score.accuracy,
-      macro_f1: score.macro.f1,
-      matthews_correlation: score.matthewsCorrelation,
-    };
+  single_label_classification: {
+    names: ["accuracy", "macro_f1", "matthews_correlation"],
+    of(expected, predicted) {
+      const score = scoreClassification(
+        expected.map(([label]) => label!),
+        predicted.map(largestPlace),
+      );
+      return {
+        accuracy: score.accuracy,
+        macro_f1: score.macro.f1,
+        matthews_correlation: score.matthewsCorrelation,
+      };
+    },
   },
-  multi_label_classification(expected, predicted) {
-    let [right, given, wanted, whole] = [0, 0, 0, 0];
-    expected.forEach((labels, text) => {
-      const chosen = predicted[text]!.map((score) => (score > 0 ? 1 : 0));
-      labels.forEach((label, id) => {
-        right += label * chosen[id]!;
-        given += chosen[id]!;
-        wanted += label;
+  multi_label_classification: {
+    names: ["micro_f1", "exact_match"],
+    of(expected, predicted) {
+      let [right, given, wanted, whole] = [0, 0, 0, 0];
+      expected.forEach((labels, text) => {
+        const chosen = predicted[text]!.map((score) => (score > 0 ? 1 : 0));
+        labels.forEach((label, id) => {
+          right += label * chosen[id]!;
+          given += chosen[id]!;
+          wanted += label;
+        });
+        if (labels.every((label, id) => label === chosen[id])) whole++;
       });
-      if (labels.every((label, id) => label === chosen[id])) whole++;
-    });
-    return { micro_f1: (2 * right) / Math.max(1, given + wanted), exact_match: whole / expected.length };
+      return { micro_f1: (2 * right) / Math.max(1, given + wanted), exact_match: whole / expected.length };
+    },
   },
-  regression(expected, predicted) {
-    const [wanted, got] = [expected.map(([label]) => label!), predicted.map(([score]) => score!)];
-    return { pearson: pearsonCorrelation(wanted, got), spearman: spearmanCorrelation(wanted, got) };
+  regression: {
+    names: ["pearson", "spearman"],
+    of(expected, predicted) {
+      const [wanted, got] = [expected.map(([label]) => label!), predicted.map(([score]) => score!)];
+      // Of one number, or of numbers that are all the same, there is no correlation.
+      const varies = (numbers: readonly number[]) => numbers.some((number) => number !== numbers[0]);
+      if (!varies(wanted) || !varies(got)) return {};
+      return { pearson: pearsonCorrelation(wanted, got), spearman: spearmanCorrelation(wanted, got) };
+    },
   },
 };
 

@@ -20,7 +20,7 @@ type Context = TaskContext<"text2text-generation">;
 
 /** One text for another: a summary, a translation. The decoder is shown the right tokens so far (teacher forcing). */
 export const textToTextTraining: TrainingTask<"text2text-generation"> = {
-  head: "sequence-to-sequence",
+  head: () => "sequence-to-sequence",
   newModel: smallBart,
   fields: () => ({ source: "text", target: "text" }),
   columns: { ids: "ids", labels: "ids" },
@@ -43,6 +43,10 @@ export const textToTextTraining: TrainingTask<"text2text-generation"> = {
     },
   }),
 
+  metrics: ({ objective }) =>
+    objective.eval_generate_samples === 0
+      ? ["perplexity"]
+      : ["perplexity", "rouge1", "rouge2", "rougeL", "bleu"],
   tally: perplexityTally,
 
   async trial(device, opened, { records }, { recipe }: Context): Promise<Trial | undefined> {
