@@ -136,7 +136,7 @@ export function bartModel(
   family: Family,
   head: Head,
   config: BartConfig,
-  options: { readonly fromSource: boolean },
+  options: { readonly fromSource: boolean; readonly labelSmoothing?: number },
 ): Model<Bart<ParameterSpec>> {
   const withOutput = head === "sequence-to-sequence";
   const parameters = bartParameters(config, withOutput);
@@ -148,7 +148,8 @@ export function bartModel(
     parameters,
     names: bartNames(),
     inputs: encoderDecoderInputs(config, { withLabels: withOutput, fromSource: options.fromSource }),
-    forward: (values: Bart<Tensor>, inputs, mode = "inference") => bartForward(config, values, inputs, mode),
+    forward: (values: Bart<Tensor>, inputs, mode = "inference") =>
+      bartForward(config, values, inputs, mode, mode === "training" ? options.labelSmoothing : 0),
     layerOutputs: encoderDecoderLayerOutputs(config, false),
     ...(withOutput && { generation: bartGeneration(config, parameters) }),
   };
@@ -159,6 +160,7 @@ function bartForward(
   parameters: Bart<Tensor>,
   inputs: ForwardInputs,
   mode: Mode,
+  labelSmoothing: number | undefined,
 ): ForwardOutputs {
   const graph = bartGraph(config, mode);
   const sourcePresent = presentTokens(inputs.attentionMask!);
@@ -169,7 +171,8 @@ function bartForward(
   if (parameters.output === undefined) return { ...encoded, lastHiddenState: hidden };
   const logits = graph.logits(parameters, hidden);
   if (inputs.labels === undefined) return { ...encoded, logits };
-  return { ...encoded, logits, loss: classCrossEntropy(hidden, parameters.output, inputs.labels) };
+  const loss = classCrossEntropy(hidden, parameters.output, inputs.labels, labelSmoothing);
+  return { ...encoded, logits, loss };
 }
 
 function bartGeneration(
@@ -201,6 +204,6 @@ export const bart: Family = {
   configKeys: Object.keys(bartConfigSchema.shape),
   newTokenizer: bartTokenizer,
   architectures: { BartModel: "base", BartForConditionalGeneration: "sequence-to-sequence" },
-  createModel: (json, head, _options, where) =>
-    bartModel(bart, head, readBartConfig(json, where), { fromSource: true }),
+  createModel: (json, head, { labelSmoothing = 0 }, where) =>
+    bartModel(bart, head, readBartConfig(json, where), { fromSource: true, labelSmoothing }),
 };

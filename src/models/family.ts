@@ -138,6 +138,8 @@ export interface ModelOptions {
   readonly head?: Head;
   /** For models that classify whole texts, where config.json does not say. Default: one label, or regression. */
   readonly problemType?: ProblemType;
+  /** Of a model that writes: the loss that it is trained by is smoothed by this much. Default 0. */
+  readonly labelSmoothing?: number;
   /** Leaves the pooler of a base model away, which many checkpoints lack and few uses need. */
   readonly withoutPooler?: boolean;
 }

@@ -47,6 +47,6 @@ export const marian: Family = {
   configKeys: Object.keys(marianConfigSchema.shape),
   newTokenizer: marianTokenizer,
   architectures: { MarianModel: "base", MarianMTModel: "sequence-to-sequence" },
-  createModel: (json, head, _options, where) =>
-    bartModel(marian, head, readMarianConfig(json, where), { fromSource: false }),
+  createModel: (json, head, { labelSmoothing = 0 }, where) =>
+    bartModel(marian, head, readMarianConfig(json, where), { fromSource: false, labelSmoothing }),
 };

@@ -129,6 +129,7 @@ function t5Forward(
   parameters: T5<Tensor>,
   inputs: ForwardInputs,
   mode: Mode,
+  labelSmoothing: number,
 ): ForwardOutputs {
   const graph = t5Graph(config, mode);
   const sourcePresent = presentTokens(inputs.attentionMask!);
@@ -139,7 +140,12 @@ function t5Forward(
   if (parameters.output === undefined) return { ...encoded, lastHiddenState: hidden };
   const logits = graph.logits(parameters, hidden);
   if (inputs.labels === undefined) return { ...encoded, logits };
-  const loss = classCrossEntropy(graph.outputStates(hidden), parameters.output, inputs.labels);
+  const loss = classCrossEntropy(
+    graph.outputStates(hidden),
+    parameters.output,
+    inputs.labels,
+    labelSmoothing,
+  );
   return { ...encoded, logits, loss };
 }
 
@@ -169,7 +175,7 @@ export const t5: Family = {
   configKeys: Object.keys(t5ConfigSchema.shape),
   newTokenizer: t5Tokenizer,
   architectures: { T5Model: "base", T5ForConditionalGeneration: "sequence-to-sequence" },
-  createModel(json: unknown, head: Head, _options, where: string): Model<T5<ParameterSpec>> {
+  createModel(json: unknown, head: Head, { labelSmoothing = 0 }, where: string): Model<T5<ParameterSpec>> {
     const config = readT5Config(json, where);
     const withOutput = head === "sequence-to-sequence";
     const parameters = t5Parameters(config, withOutput);
@@ -181,7 +187,8 @@ export const t5: Family = {
       parameters,
       names: t5Names,
       inputs: encoderDecoderInputs(config, { withLabels: withOutput, fromSource: false }),
-      forward: (values: T5<Tensor>, inputs, mode = "inference") => t5Forward(config, values, inputs, mode),
+      forward: (values: T5<Tensor>, inputs, mode = "inference") =>
+        t5Forward(config, values, inputs, mode, mode === "training" ? labelSmoothing : 0),
       layerOutputs: encoderDecoderLayerOutputs(config, true),
       ...(withOutput && { generation: t5Generation(config, parameters) }),
     };

@@ -86,6 +86,8 @@ const objectiveSchemas = {
     max_target_length: max_length,
     /** Put in front of each source, as T5 wants it: "summarize: ". */
     source_prefix: z.string().default(""),
+    /** The share of the wanted probability that all tokens have alike, in training only. */
+    label_smoothing_factor: rate.default(0),
     /** Validation texts that are written at each validation, for ROUGE and BLEU; 0 = none. */
     eval_generate_samples: z.int().nonnegative().default(100),
   }),
@@ -96,6 +98,8 @@ const objectiveSchemas = {
     problem_type: z
       .enum(["single_label_classification", "multi_label_classification", "regression"])
       .default("single_label_classification"),
+    /** How much the texts of each label count, in the order of the labels; or so that all labels count the same. */
+    class_weights: z.union([z.literal("balanced"), z.array(z.number().positive()).min(1)]).optional(),
   }),
   "token-classification": z.strictObject({
     max_length,
@@ -205,6 +209,13 @@ function checkTogether(
   if (recipe.task === "text-classification" && recipe.objective.problem_type === "regression") {
     if (recipe.objective.labels !== undefined)
       refuse("objective.labels", "a regression has none; leave them out");
+  }
+  if (recipe.task === "text-classification" && recipe.objective.class_weights !== undefined) {
+    if (recipe.objective.problem_type !== "single_label_classification") {
+      refuse("objective.class_weights", "go with single_label_classification only; leave them out");
+    } else if (teacher !== undefined) {
+      refuse("objective.class_weights", "do not go with a teacher, whose probabilities take their place");
+    }
   }
   if (teacher !== undefined && teacher.alpha_ce + teacher.alpha_task + teacher.alpha_cos === 0) {
     refuse("teacher", "one of alpha_ce, alpha_task and alpha_cos must be above 0");

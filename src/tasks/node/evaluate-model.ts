@@ -48,9 +48,13 @@ export async function evaluateModel(
   const context = contextOf(recipe, start, run);
   const evaluator = await evaluatorOf({ task, data, context, onEvent }, split, device, start);
   if (evaluator === undefined) {
+    const others = (["train", "validation", "test"] as const).filter(
+      (part) => data.filesOf(part).files.length > 0,
+    );
     throw new QkvError(
       "option",
-      `${join(run, "recipe.json")}: has no ${split} data; name files to measure on`,
+      `${join(run, "recipe.json")}: has no ${split} data; got ${others.join(" and ")}; take another part (--split), or ` +
+        "name files to measure on (--input)",
     );
   }
   try {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { createModel, familyOf } from "../../models/families.ts";
-import type { Family, Head, Model } from "../../models/family.ts";
+import type { Family, Head, Model, ModelOptions } from "../../models/family.ts";
 import type { NewTokenizer } from "../../models/new-tokenizer.ts";
 import { listParameters, shapeOf } from "../../nn/parameters.ts";
 import type { DeviceArray } from "../../runtime/device.ts";
@@ -114,10 +114,14 @@ function refuseUnknownKeys(named: JsonObject, { modelType, configKeys }: Family,
 }
 
 /** The same from the folder in which a run keeps how it began. */
-export async function readModelStart(folder: string, head: Head): Promise<ModelStart> {
+export async function readModelStart(
+  folder: string,
+  head: Head,
+  options: Pick<ModelOptions, "labelSmoothing"> = {},
+): Promise<ModelStart> {
   const config = await readConfigOf(folder);
   const tokenizerFiles = await readTokenizerFiles(folder);
-  const model = createModel(config, { head, withoutPooler: true }, join(folder, "config.json"));
+  const model = createModel(config, { ...options, head, withoutPooler: true }, join(folder, "config.json"));
   const tokenizers = tokenizersFromFiles(tokenizerFiles, model.modelType);
   const generationConfig = await readJsonObject(join(folder, generationFile));
   return { model, config, tokenizers, tokenizerFiles, generationConfig };

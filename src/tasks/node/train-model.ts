@@ -185,8 +185,10 @@ async function startOf(
 ): Promise<ModelStart> {
   const { recipe, directory, onEvent } = options;
   const folder = join(directory, "start");
+  const labelSmoothing = recipe.task === "text2text-generation" ? recipe.objective.label_smoothing_factor : 0;
+  const reopen = () => readModelStart(folder, task.head(recipe), { labelSmoothing });
   if (options.resume && (await kindOf(join(folder, "config.json"))) !== undefined) {
-    return await readModelStart(folder, task.head(recipe));
+    return await reopen();
   }
   const start = await createModelStart({
     recipe,
@@ -202,7 +204,7 @@ async function startOf(
     onProgress: (done, total) => onEvent({ type: "preparing", what: "learning pieces", done, total }),
   });
   await writeStartedModel(folder, start, new Map(), "float32");
-  return await readModelStart(folder, task.head(recipe));
+  return await reopen();
 }
 
 async function labelsOf(recipe: ModelRecipe, task: AnyTask, data: TrainingData<ModelTaskName>) {

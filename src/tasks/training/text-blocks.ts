@@ -20,15 +20,20 @@ const pieceLength = 4096;
  * with as long as they fit.
  * Source: Liu et al., 2019, 4.2.
  */
-export function* encodePieces(
+export function encodePieces(record: TrainingRecord, context: TaskContext): Generator<Example> {
+  return piecesOf(record, context, endOfText(context.tokenizers.source, context.model.config.eosTokenId));
+}
+
+/** @param end - the token behind each text, where there shall be one */
+export function* piecesOf(
   { fields }: TrainingRecord,
-  { tokenizers, model }: TaskContext,
+  { tokenizers }: TaskContext,
+  end: number | undefined,
 ): Generator<Example> {
   const text = fields.text as string;
   // An empty line would be nothing but an end.
   if (text.trim() === "") return;
   const ids = tokenizers.source.encodeIds(text, { addSpecialTokens: false });
-  const end = endOfText(tokenizers.source, model.config.eosTokenId);
   if (end !== undefined) ids.push(end);
   for (let start = 0; start < ids.length; start += pieceLength)
     yield { ids: ids.slice(start, start + pieceLength) };

@@ -2,10 +2,18 @@ import type { FieldTypes } from "../../data/record-fields.ts";
 import { scoreClassification } from "../../metrics/classification.ts";
 import { pearsonCorrelation, spearmanCorrelation } from "../../metrics/correlation.ts";
 import type { ModelRecipe } from "../../training/model-recipe.ts";
+import { type ModelBatch, modelObjective } from "../../training/objectives/model-objective.ts";
+import {
+  balancedWeights,
+  textWeights,
+  weightedClassificationObjective,
+} from "../../training/objectives/weighted-classification.ts";
+import { QkvError } from "../../util/errors.ts";
 import { largestPlace } from "../probabilities.ts";
 import { labelId } from "./labels.ts";
 import { smallBert } from "./small-models.ts";
 import {
+  type ExampleStore,
   type HeldOut,
   type Metrics,
   modelBatch,
@@ -53,20 +61,23 @@ export const classificationTraining: TrainingTask<"text-classification"> = {
     return ids.length === 0 ? [] : [{ ids, typeIds, labels: labelsOf(record, context) }];
   },
 
-  open: (store, context) => ({
-    length: store.length,
-    width: (index) => store.lengthOf("ids", index),
-    batch(indices) {
-      const ids = rowsOf(store, "ids", indices);
-      const spec = context.model.inputs.labels!;
-      const isWhole = spec.dtype === "int32";
-      const { data, shape } = padRows(rowsOf(store, "labels", indices), 0, 1, isWhole ? "whole" : "fraction");
-      const labels = { data, shape: spec.dims.length === 1 ? [indices.length] : shape };
-      const inputs = { ...textRows(context, ids, rowsOf(store, "typeIds", indices)), labels };
-      return modelBatch(context.model, inputs, isWhole ? indices.length : data.length);
-    },
-  }),
+  objective: ({ model, recipe }: Context, mode) =>
+    recipe.objective.class_weights === undefined
+      ? modelObjective(model, mode)
+      : weightedClassificationObjective(model, mode),
 
+  open(store, context: Context, purpose = "training") {
+    // What is measured counts each text once, so that models with other weights can be compared.
+    const weights = purpose === "training" ? weightsOf(store, context) : undefined;
+    return {
+      length: store.length,
+      width: (index) => store.lengthOf("ids", index),
+      batch(indices) {
+        const batch = classificationBatch(store, context, indices);
+        return weights === undefined ? batch : withWeights(batch, weights);
+      },
+    };
+  },
   metrics: ({ objective }) => scores[objective.problem_type].names,
   scores: ({ logits }) => logits,
   tally({ store }: HeldOut, { recipe }: Context): Tally {
@@ -81,6 +92,40 @@ export const classificationTraining: TrainingTask<"text-classification"> = {
     };
   },
 };
+
+function classificationBatch(store: ExampleStore, context: Context, indices: ArrayLike<number>): ModelBatch {
+  const ids = rowsOf(store, "ids", indices);
+  const spec = context.model.inputs.labels!;
+  const isWhole = spec.dtype === "int32";
+  const { data, shape } = padRows(rowsOf(store, "labels", indices), 0, 1, isWhole ? "whole" : "fraction");
+  const labels = { data, shape: spec.dims.length === 1 ? [indices.length] : shape };
+  const inputs = { ...textRows(context, ids, rowsOf(store, "typeIds", indices)), labels };
+  return modelBatch(context.model, inputs, isWhole ? indices.length : data.length);
+}
+
+/** How much a text of each label counts, where the recipe says so. */
+function weightsOf(store: ExampleStore, { recipe, model }: Context): readonly number[] | undefined {
+  const { class_weights: wanted } = recipe.objective;
+  const labels = model.config.labels ?? [];
+  if (wanted === undefined) return undefined;
+  if (wanted !== "balanced") {
+    if (wanted.length === labels.length) return wanted;
+    throw new QkvError(
+      "config",
+      `recipe: objective.class_weights must have one number for each label (${labels.join(", ")}); got ${wanted.length}`,
+    );
+  }
+  const counts = labels.map(() => 0);
+  for (let index = 0; index < store.length; index++) counts[store.values("labels", index)[0]!]!++;
+  return balancedWeights(counts);
+}
+
+/** The loss of a batch is divided by its weights. */
+function withWeights({ inputs }: ModelBatch, ofLabels: readonly number[]): ModelBatch {
+  const data = Float32Array.from(inputs.labels!.data, (label) => ofLabels[label]!);
+  const count = data.reduce((sum, weight) => sum + weight, 0);
+  return { inputs: { ...inputs, [textWeights]: { data, shape: [data.length] } }, count };
+}
 
 type Numbers = readonly (readonly number[])[];
 
