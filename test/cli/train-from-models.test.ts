@@ -187,8 +187,6 @@ describe("distillation", () => {
     const student = { ...own, model: students[task], teacher: { from: run(`teacher-${task}`) } };
     const told = await trainTwice(student, `student-${task}`);
     expect(told).toMatch(/Began with \d+ of \d+ parameters of the teacher/);
-    const losses = log(run(`student-${task}`)).filter(({ type }) => type === "step");
-    expect(losses.at(-1)!.loss).toBeLessThan(losses[0]!.loss);
     const names = [...tensorsOf(run(`student-${task}`)).keys()];
     expect(names.filter((name) => name.includes("teacher"))).toEqual([]);
     const measured = JSON.parse(
