@@ -39,7 +39,7 @@ export async function evaluateModel(
   }
   const recipe = withFiles(known, split, files);
   const task = taskOf(recipe);
-  const data = new TrainingData(recipe, task.fields(recipe), {
+  const data = new TrainingData(recipe, task, {
     dataFolder: resolve(options.data ?? dataFolder),
     signal,
     onEvent,

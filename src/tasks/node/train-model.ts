@@ -56,7 +56,7 @@ type AnyTask = TrainingTask<ModelTaskName>;
 export async function trainModel(options: TrainModelOptions): Promise<RunOutcome> {
   const { recipe: asked, directory, device, onEvent } = options;
   const task = taskOf(asked);
-  const data = new TrainingData(asked, task.fields(asked), options);
+  const data = new TrainingData(asked, task, options);
   checkMeasures(asked, task, data);
   const folders = await foldersOf(options);
   const started = await startOf(options, task, data, folders);

@@ -6,7 +6,7 @@ import type { ModelRecipe, ModelTaskName } from "../../training/model-recipe.ts"
 import type { RunEvent } from "../../training/run-events.ts";
 import { QkvError } from "../../util/errors.ts";
 import { RandomStream, randomKey } from "../../util/random.ts";
-import type { TrainingRecord } from "../training/training-task.ts";
+import type { TrainingRecord, TrainingTask } from "../training/training-task.ts";
 
 /** The parts that data are divided into. */
 export type Split = "train" | "validation" | "test";
@@ -15,6 +15,7 @@ export type Split = "train" | "validation" | "test";
 export class TrainingData<Name extends ModelTaskName> {
   readonly #recipe: ModelRecipe<Name>;
   readonly #fields: FieldTypes;
+  readonly #columns: Readonly<Record<string, string | readonly string[]>>;
   readonly #dataFolder: string;
   readonly #onEvent: (event: RunEvent) => void;
   readonly #signal: AbortSignal;
@@ -23,11 +24,12 @@ export class TrainingData<Name extends ModelTaskName> {
 
   constructor(
     recipe: ModelRecipe<Name>,
-    fields: FieldTypes,
+    task: Pick<TrainingTask<Name>, "fields" | "usualColumns">,
     where: { readonly dataFolder: string; readonly signal: AbortSignal; onEvent(event: RunEvent): void },
   ) {
     this.#recipe = recipe;
-    this.#fields = fields;
+    this.#fields = task.fields(recipe);
+    this.#columns = { ...task.usualColumns, ...recipe.data.columns };
     this.#dataFolder = where.dataFolder;
     this.#onEvent = where.onEvent;
     this.#signal = where.signal;
@@ -99,10 +101,10 @@ export class TrainingData<Name extends ModelTaskName> {
   }
 
   #read(file: string) {
-    const { columns, format, column_names, on_bad_row, documents } = this.#recipe.data;
+    const { format, column_names, on_bad_row, documents } = this.#recipe.data;
     return readRecords(file, {
       fields: this.#fields,
-      columns,
+      columns: this.#columns,
       onBadRow: on_bad_row,
       ...(format !== undefined && { format }),
       ...(column_names !== undefined && { columnNames: column_names }),

@@ -35,6 +35,8 @@ export const answeringTraining: TrainingTask<"question-answering"> = {
     ...("answer_start" in data.columns && { answer_start: "numbers" as const }),
   }),
 
+  usualColumns: { answers: ["answers", "answer"] },
+
   encode(record: TrainingRecord, { recipe, tokenizers, longest }: Context) {
     const { question, context } = record.fields as { question: string; context: string };
     const { max_length, doc_stride } = recipe.objective;

@@ -23,6 +23,11 @@ export const similarityTraining: TrainingTask<"sentence-similarity"> = {
   columns: { first: "ids", second: "ids" },
   fields: () => ({ text: "text", text_pair: "text" }),
 
+  usualColumns: {
+    text: ["text", "sentence1", "query", "question"],
+    text_pair: ["text_pair", "sentence2", "positive", "answer"],
+  },
+
   encode({ fields }: TrainingRecord, context: Context) {
     const { text, text_pair } = fields as { text: string; text_pair: string };
     const { max_length } = context.recipe.objective;

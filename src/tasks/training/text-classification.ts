@@ -48,6 +48,8 @@ export const classificationTraining: TrainingTask<"text-classification"> = {
     label: labelTypes[objective.problem_type],
   }),
 
+  usualColumns: { text: ["text", "sentence", "content"], label: ["label", "labels", "class"] },
+
   labelsIn: ({ fields: { label } }, { objective }: Recipe) =>
     objective.problem_type === "regression" ? [] : [label as string | string[]].flat(),
 

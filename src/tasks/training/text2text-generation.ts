@@ -23,6 +23,10 @@ export const textToTextTraining: TrainingTask<"text2text-generation"> = {
   head: () => "sequence-to-sequence",
   newModel: smallBart,
   fields: () => ({ source: "text", target: "text" }),
+  usualColumns: {
+    source: ["source", "text", "document", "article", "dialogue", "input"],
+    target: ["target", "summary", "highlights", "output"],
+  },
   columns: { ids: "ids", labels: "ids" },
 
   encode({ fields }: TrainingRecord, context: Context) {

@@ -32,6 +32,11 @@ export const taggingTraining: TrainingTask<"token-classification"> = {
 
   fields: ({ objective }) => ({ tokens: "strings", tags: objective.scheme === "IOB1" ? "iob1" : "strings" }),
 
+  usualColumns: {
+    tokens: ["tokens", "token", "words"],
+    tags: ["tags", "tag", "ner_tags", "ner"],
+  },
+
   labelsIn: ({ fields }) => fields.tags as string[],
 
   encode(record: TrainingRecord, context: Context) {

@@ -172,6 +172,8 @@ export interface TrainingTask<Name extends ModelTaskName> {
   readonly newModel: Readonly<Record<string, unknown>>;
   /** The fields that a record must have, and what they are. */
   fields(recipe: ModelRecipe<Name>): FieldTypes;
+  /** What the fields are called in files, where a recipe maps none: of several names the first that a file has. */
+  readonly usualColumns?: Readonly<Record<string, readonly string[]>>;
   /** What is kept of each example. */
   readonly columns: Readonly<Record<string, ColumnKind>>;
   /** The names of labels in a record, where labels are found in the data. */

@@ -587,17 +587,17 @@ describe("batches", () => {
         for (const epoch of [0, 1]) {
           const ids = list
             .filter(({ position }) => position.epoch === epoch)
-            .flatMap(({ indices }) => Array.from(indices));
+            .flatMap(({ rows }) => Array.from(rows));
           expect(ids.sort((a, b) => a - b)).toEqual(own.map((_, index) => index));
         }
-        for (const { indices } of list) {
-          const widest = Math.max(...Array.from(indices, (index) => own[index]!));
-          if (perBatch !== undefined) expect(indices.length).toBeLessThanOrEqual(perBatch);
-          else if (indices.length > 1) expect(indices.length * widest).toBeLessThanOrEqual(64);
+        for (const { rows: chosen } of list) {
+          const widest = Math.max(...Array.from(chosen, (index) => own[index]!));
+          if (perBatch !== undefined) expect(chosen.length).toBeLessThanOrEqual(perBatch);
+          else if (chosen.length > 1) expect(chosen.length * widest).toBeLessThanOrEqual(64);
         }
         const at = list[Math.floor(list.length / 2)]!;
         const again = batches.from(at.position).next().value!;
-        expect(Array.from(again.indices)).toEqual(Array.from(at.indices));
+        expect(Array.from(again.rows)).toEqual(Array.from(at.rows));
         if (list.length > 1) expect(list[0]!.next).toEqual(list[1]!.position);
       }),
     );
@@ -612,12 +612,10 @@ describe("batches", () => {
     const all = [];
     for (const batch of from({ epoch: 0, batch: 0 })) {
       all.push(batch);
-      for (const index of Array.from(batch.indices)) seen.add(index);
+      for (const index of Array.from(batch.rows)) seen.add(index);
       if (all.length === 200) break;
     }
-    expect(Array.from(from({ epoch: 0, batch: 77 }).next().value.indices)).toEqual(
-      Array.from(all[77]!.indices),
-    );
+    expect(Array.from(from({ epoch: 0, batch: 77 }).next().value.rows)).toEqual(Array.from(all[77]!.rows));
     expect(Math.min(...seen)).toBeLessThan(10);
     expect(Math.max(...seen)).toBeGreaterThan(489);
   });
