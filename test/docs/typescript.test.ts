@@ -10,7 +10,9 @@ import { expect, test } from "vitest";
 /** Compiles and runs the TypeScript that some pages show, in a project that has qkv as a dependency. */
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const run = promisify(execFile);
-const pages = ["README.md", "docs/runs.md"].map((page) => readFileSync(join(root, page), "utf8")).join("\n");
+const pages = ["README.md", "docs/runs.md", "docs/training.md"]
+  .map((page) => readFileSync(join(root, page), "utf8"))
+  .join("\n");
 const blocks = [...pages.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
 
 const numbered = (words: readonly string[]) =>
@@ -29,6 +31,8 @@ test.each(blocks)("block %#", async (code) => {
     await writeFile(join(project, "package.json"), JSON.stringify({ type: "module" }));
     await writeFile(join(project, "use.ts"), code);
     await writeFile(join(project, "train.en"), numbered(["a cat", "the dog", "one tree"]));
+    const reviews = "It is good,pos\nIt is bad,neg\n".repeat(30);
+    await writeFile(join(project, "reviews.csv"), `text,label\n${reviews}`);
     await writeFile(join(project, "train.de"), numbered(["eine Katze", "der Hund", "ein Baum"]));
     const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
     const options = [
