@@ -1,10 +1,9 @@
 import { ignoredLabel } from "../../nn/losses.ts";
 import { type MaskingOptions, maskTokens } from "../../training/corruption/mask-tokens.ts";
-import type { RandomStream } from "../../util/random.ts";
 import { maskTokenOf } from "../mask-token.ts";
 import { largestPlace, softmax } from "../probabilities.ts";
 import { perplexityTally } from "./perplexity.ts";
-import { nextSentenceRows } from "./segment-pairs.ts";
+import { nextSentenceRows, type RowSource } from "./segment-pairs.ts";
 import { smallBert } from "./small-models.ts";
 import {
   blockLengthOf,
@@ -26,22 +25,6 @@ import {
 } from "./training-task.ts";
 
 type Context = TaskContext<"fill-mask">;
-
-/** What is drawn for a row of a batch; the same in every epoch where masks are static. */
-export interface MaskedRow {
-  readonly ids: readonly number[];
-  /** Default: one segment. */
-  readonly typeIds?: readonly number[];
-  /** 1 where the second segment is one from anywhere. */
-  readonly isRandom?: boolean;
-}
-
-/** The rows that tokens are hidden in. */
-export interface RowSource {
-  readonly length: number;
-  width(index: number): number;
-  row(index: number, random: RandomStream): MaskedRow;
-}
 
 /**
  * Hidden tokens. Texts follow one another and are cut into blocks, each with the tokenizer's special tokens around; or,

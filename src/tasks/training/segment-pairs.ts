@@ -1,8 +1,24 @@
 import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
 import { pairSegments } from "../../training/corruption/pair-segments.ts";
-import type { RowSource } from "./fill-mask.ts";
+import type { RandomStream } from "../../util/random.ts";
 import { blockLengthOf, blocksOf, endOfText, endsSentence, type TokenStream } from "./text-blocks.ts";
 import type { TaskContext } from "./training-task.ts";
+
+/** A row of a batch before tokens are hidden in it. */
+export interface MaskedRow {
+  readonly ids: readonly number[];
+  /** Default: one segment. */
+  readonly typeIds?: readonly number[];
+  /** 1 where the second segment is one from anywhere. */
+  readonly isRandom?: boolean;
+}
+
+/** The rows that tokens are hidden in. */
+export interface RowSource {
+  readonly length: number;
+  width(index: number): number;
+  row(index: number, random: RandomStream): MaskedRow;
+}
 
 /**
  * Pairs of segments for next-sentence prediction: each block of the texts is cut in two, and half of the second
