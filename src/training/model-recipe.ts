@@ -189,6 +189,9 @@ function recipeSchema(name: ModelTaskName): z.ZodObject {
   return schema.superRefine((recipe, context) => checkTogether(recipe as ModelRecipe, context));
 }
 
+const writes = (task: ModelTaskName): boolean =>
+  ["text-generation", "text-infilling", "span-corruption", "text2text-generation"].includes(task);
+
 /** Refuses what cannot be meant together. */
 function checkTogether(
   recipe: ModelRecipe,
@@ -222,6 +225,9 @@ function checkTogether(
   }
   if (teacher !== undefined && recipe.task === "fill-mask" && recipe.objective.next_sentence) {
     refuse("teacher", "teaches hidden tokens only; leave objective.next_sentence out");
+  }
+  if (!writes(recipe.task) && Object.keys(recipe.generation).length > 0) {
+    refuse("generation", `goes with a task whose models write; ${recipe.task} is none`);
   }
   if (teacher !== undefined && recipe.task === "sentence-similarity") {
     refuse("teacher", "goes with a task whose models give scores; sentence-similarity has none");
