@@ -1,6 +1,6 @@
 /** Trainings that begin from another model: fine-tuning, distillation; and the choices that single tasks have. */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -104,6 +104,13 @@ describe("fine-tuning", () => {
     expect(change("bert.embeddings.position_embeddings.weight")).toBeLessThan(
       change("bert.encoder.layer.1.output.dense.weight"),
     );
+  });
+
+  test("goes on without the folder that it began from", async () => {
+    cpSync(run("base"), run("moved"), { recursive: true });
+    await output(args({ ...classification, model: { from: run("moved") } }, "orphan", 2));
+    rmSync(run("moved"), { recursive: true });
+    await output(["train", "--out", run("orphan"), "--resume", "--max-steps", "3", "--threads", "1"]);
   });
 
   test("from the command line alone", async () => {

@@ -160,12 +160,14 @@ interface Folders {
   readonly teacher: string | undefined;
 }
 
-async function foldersOf({ recipe, dataFolder }: TrainModelOptions): Promise<Folders> {
-  const place = async (name: string | undefined) =>
-    name === undefined ? undefined : await folderOf(name, dataFolder);
+async function foldersOf({ recipe, dataFolder, resume }: TrainModelOptions): Promise<Folders> {
+  const place = async (name: string | undefined, isNeeded = true) =>
+    name === undefined || !isNeeded ? undefined : await folderOf(name, dataFolder);
+  // A run that goes on has all of its model, but for the weights under its adapters.
+  const begins = !resume || recipe.training.peft !== null;
   return {
-    from: await place(recipe.model.from),
-    tokenizer: await place(recipe.tokenizer.from),
+    from: await place(recipe.model.from, begins),
+    tokenizer: await place(recipe.tokenizer.from, begins),
     teacher: await place(recipe.teacher?.from),
   };
 }
