@@ -239,3 +239,9 @@ describe.each(Object.entries(cases))("%s", (name, own) => {
     }
   });
 });
+
+test("a vocabulary of characters has the line breaks of a text that is read as a whole", () => {
+  const path = join(run("text-generation of characters in windows"), "tokenizer.json");
+  const { model } = JSON.parse(readFileSync(path, "utf8")) as { model: { vocab: Record<string, number> } };
+  expect(model.vocab["\n"]).toBeGreaterThan(0);
+});
