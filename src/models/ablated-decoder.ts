@@ -170,6 +170,7 @@ function namesOf(config: AblatedDecoderConfig): CheckpointNames {
 
 export const ablatedDecoder: Family = {
   modelType: "qkv-ablated-decoder",
+  configKeys: Object.keys(configSchema.shape),
   newTokenizer: gpt2Tokenizer,
   architectures: { AblatedDecoder: "causal-lm" },
   createModel(json, head, _options, where): Model<AblatedDecoder<ParameterSpec>> {

@@ -235,8 +235,8 @@ export function bartGraph(config: BartConfig, mode: Mode) {
   }
 
   /** @param hidden - [batch, sequence, model] @param labels - [batch, sequence] */
-  function loss({ output }: Bart<Tensor>, hidden: Tensor, labels: Tensor): Loss {
-    return classCrossEntropy(hidden, output!, labels);
+  function loss({ output }: Bart<Tensor>, hidden: Tensor, labels: Tensor, labelSmoothing: number): Loss {
+    return classCrossEntropy(hidden, output!, labels, labelSmoothing);
   }
 
   return { encode, decode, decodeStep, logits, loss };

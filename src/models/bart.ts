@@ -124,7 +124,7 @@ export function bartModel(
   family: Family,
   head: Head,
   config: BartConfig,
-  options: { readonly targetFromSource: boolean },
+  options: { readonly targetFromSource: boolean; readonly labelSmoothing?: number },
 ): Model<Bart<ParameterSpec>> {
   const headCount = config.decoderHeadCount;
   return encoderDecoderModel(family, head, {
@@ -140,8 +140,9 @@ export function bartModel(
 
 export const bart: Family = {
   modelType: "bart",
+  configKeys: Object.keys(bartConfigSchema.shape),
   newTokenizer: bartTokenizer,
   architectures: { BartModel: "base", BartForConditionalGeneration: "sequence-to-sequence" },
-  createModel: (json, head, _options, where) =>
-    bartModel(bart, head, readBartConfig(json, where), { targetFromSource: true }),
+  createModel: (json, head, { labelSmoothing = 0 }, where) =>
+    bartModel(bart, head, readBartConfig(json, where), { targetFromSource: true, labelSmoothing }),
 };

@@ -31,7 +31,7 @@ import { textInputs } from "./inputs.ts";
 import { bertTokenizer } from "./new-tokenizer.ts";
 
 /** The keys of config.json, as Hugging Face spells them. */
-const bertConfigSchema = z.object({
+export const bertConfigSchema = z.object({
   vocab_size: count,
   hidden_size: count,
   num_hidden_layers: count,
@@ -157,6 +157,7 @@ const bertNames: CheckpointNames = {
     ...normNames("vocabularyHead.norm", "cls.predictions.transform.LayerNorm"),
     "vocabularyHead.output.weight": "cls.predictions.decoder.weight",
     "vocabularyHead.output.bias": "cls.predictions.bias",
+    ...linearNames("nextSentence", "cls.seq_relationship"),
     ...linearNames("textClassifier", "classifier"),
     ...linearNames("tokenClassifier", "classifier"),
     ...linearNames("spanHead", "qa_outputs"),
@@ -166,18 +167,17 @@ const bertNames: CheckpointNames = {
     "bert.embeddings.position_ids",
     // The same values as cls.predictions.bias.
     "cls.predictions.decoder.bias",
-    // Whether one sentence follows another: asked for in pre-training only.
-    "cls.seq_relationship.weight",
-    "cls.seq_relationship.bias",
   ],
 };
 
 export const bert: Family = {
   modelType: "bert",
+  configKeys: Object.keys(bertConfigSchema.shape),
   newTokenizer: bertTokenizer,
   architectures: {
     BertModel: "base",
     BertForMaskedLM: "masked-lm",
+    BertForPreTraining: "pre-training",
     BertForSequenceClassification: "sequence-classification",
     BertForTokenClassification: "token-classification",
     BertForQuestionAnswering: "question-answering",
@@ -185,7 +185,8 @@ export const bert: Family = {
   createModel(json, head, options, where) {
     const config = readBertConfig(json, head, options, where);
     const withPooler =
-      head === "sequence-classification" || (head === "base" && options.withoutPooler !== true);
+      ["sequence-classification", "pre-training"].includes(head) ||
+      (head === "base" && options.withoutPooler !== true);
     return encoderModel(bert, head, {
       config,
       parameters: bertParameters(config, head, withPooler),

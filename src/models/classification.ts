@@ -47,6 +47,14 @@ export function tokenLabels(labelCount: number): InputSpec {
   };
 }
 
+/** Of each pair of segments: 0 where the second follows the first, 1 where it is one from anywhere. */
+export const segmentRelation: InputSpec = {
+  dtype: "int32",
+  dims: [dim("batch")],
+  below: 2,
+  ignored: ignoredLabel,
+};
+
 /** The first or last position of an answer in each text; one outside it does not count. */
 export const answerPlaces: InputSpec = { dtype: "int32", dims: [dim("batch")] };
 

@@ -140,6 +140,7 @@ const distilbertNames: CheckpointNames = {
 
 export const distilbert: Family = {
   modelType: "distilbert",
+  configKeys: Object.keys(configSchema.shape),
   newTokenizer: bertTokenizer,
   architectures: {
     DistilBertModel: "base",

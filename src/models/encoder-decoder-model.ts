@@ -48,7 +48,7 @@ export interface EncoderDecoderGraph<Tree> extends WritingGraph<Tree> {
   /** Reads a whole target at once. @returns hidden states: [batch, sequence, model] */
   decode(parameters: Tree, ids: Tensor, present: Tensor, memory: Tensor, memoryPresent: Tensor): Tensor;
   /** The cross-entropy of the labels. @param hidden - [batch, sequence, model] @param labels - [batch, sequence] */
-  loss(parameters: Tree, hidden: Tensor, labels: Tensor): Loss;
+  loss(parameters: Tree, hidden: Tensor, labels: Tensor, labelSmoothing: number): Loss;
 }
 
 /** What of its parameters is known here. */
@@ -94,6 +94,8 @@ export interface EncoderDecoderParts<Tree> {
   readonly parameters: Tree;
   readonly names: CheckpointNames;
   readonly graph: (mode: Mode) => EncoderDecoderGraph<MapLeaves<Tree, Tensor>>;
+  /** The share of the wanted probability that all tokens have alike, while the model is trained. Default: 0. */
+  readonly labelSmoothing?: number;
   /** Of the decoder. */
   readonly heads: { readonly headCount: number; readonly headDim: number };
   /** Whether the source, moved by one place, is the target where there is none. */
@@ -106,8 +108,9 @@ export interface EncoderDecoderParts<Tree> {
 export function encoderDecoderModel<Tree extends AnyTree & object>(
   family: Family,
   head: Head,
-  { config, parameters, names, graph, heads, targetFromSource, finalNorm }: EncoderDecoderParts<Tree>,
+  parts: EncoderDecoderParts<Tree>,
 ): Model<Tree> {
+  const { config, parameters, names, graph, heads, targetFromSource, finalNorm, labelSmoothing = 0 } = parts;
   const withOutput = head === "sequence-to-sequence";
   const sizes = {
     ...config,
@@ -124,7 +127,8 @@ export function encoderDecoderModel<Tree extends AnyTree & object>(
     parameters,
     names,
     inputs: encoderDecoderInputs(config, { withLabels: withOutput, fromSource: targetFromSource }),
-    forward: (values, inputs, mode = "inference") => forward(graph(mode), values, inputs, withOutput),
+    forward: (values, inputs, mode = "inference") =>
+      forward(graph(mode), values, inputs, withOutput, mode === "training" ? labelSmoothing : 0),
     layerOutputs: encoderDecoderLayerOutputs(config, finalNorm),
     ...(withOutput && { generation: encoderDecoderGeneration(sizes, parameters, graph("inference")) }),
   };
@@ -135,6 +139,7 @@ function forward<Tree>(
   parameters: Tree,
   inputs: ForwardInputs,
   withOutput: boolean,
+  labelSmoothing: number,
 ): ForwardOutputs {
   const sourcePresent = presentTokens(inputs.attentionMask!);
   const memory = graph.encode(parameters, inputs.inputIds!, sourcePresent);
@@ -144,5 +149,5 @@ function forward<Tree>(
   if (!withOutput) return { ...encoded, lastHiddenState: hidden };
   const logits = graph.logits(parameters, hidden);
   if (inputs.labels === undefined) return { ...encoded, logits };
-  return { ...encoded, logits, loss: graph.loss(parameters, hidden, inputs.labels) };
+  return { ...encoded, logits, loss: graph.loss(parameters, hidden, inputs.labels, labelSmoothing) };
 }

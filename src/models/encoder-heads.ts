@@ -1,3 +1,4 @@
+import { add, multiply } from "../graph/build.ts";
 import { type Dim, dim } from "../graph/dims.ts";
 import { named } from "../graph/scope.ts";
 import type { Tensor } from "../graph/tensor.ts";
@@ -14,6 +15,7 @@ import type { Initializer, ParameterSpec } from "../nn/parameters.ts";
 import {
   answerLoss,
   answerPlaces,
+  segmentRelation,
   textClassificationLoss,
   textLabels,
   tokenLabels,
@@ -32,6 +34,8 @@ import {
 /** What reads an encoder's hidden states: a model has one of these. Source: Devlin et al., 2019, 4. */
 export interface EncoderHeads<Parameter> {
   readonly vocabularyHead?: VocabularyHead<Parameter>;
+  /** Whether the second segment follows the first: scores of 0, it does, and 1, it is one from anywhere. */
+  readonly nextSentence?: Linear<Parameter>;
   readonly textClassifier?: Linear<Parameter>;
   readonly tokenClassifier?: Linear<Parameter>;
   readonly spanHead?: Linear<Parameter>;
@@ -65,6 +69,11 @@ export function encoderHeadParameters(
   switch (head) {
     case "masked-lm":
       return { vocabularyHead: vocabularyHeadParameters(config.vocabSize, config.modelDim, weight, table) };
+    case "pre-training":
+      return {
+        vocabularyHead: vocabularyHeadParameters(config.vocabSize, config.modelDim, weight, table),
+        nextSentence: linearParameters(textVector, dim("relation", 2), weight),
+      };
     case "sequence-classification":
       return { textClassifier: linearParameters(textVector, label, weight) };
     case "token-classification":
@@ -92,15 +101,30 @@ export function encoderHeadOutputs(
 ): ForwardOutputs {
   const thinned = (x: Tensor, rate: number) => dropout("headDropout", x, mode === "training" ? rate : 0);
   const { labels, startPositions, endPositions } = inputs;
+  const hiddenTokens = () => {
+    const { transformed, logits } = vocabularyHead(parameters.vocabularyHead!, hidden, {
+      activation: config.headActivation,
+      normEpsilon: config.normEpsilon,
+    });
+    const { output } = parameters.vocabularyHead!;
+    return { logits, loss: labels && classCrossEntropy(transformed, output, labels) };
+  };
   switch (head) {
     case "masked-lm": {
-      const { transformed, logits } = vocabularyHead(parameters.vocabularyHead!, hidden, {
-        activation: config.headActivation,
-        normEpsilon: config.normEpsilon,
-      });
-      const { output } = parameters.vocabularyHead!;
-      if (labels === undefined) return { logits };
-      return { logits, loss: classCrossEntropy(transformed, output, labels) };
+      const { logits, loss } = hiddenTokens();
+      return { logits, ...(loss !== undefined && { loss }) };
+    }
+    case "pre-training": {
+      const { logits: predictionLogits, loss: tokenLoss } = hiddenTokens();
+      const x = textVector();
+      const seqRelationshipLogits = named("relation", linear(parameters.nextSentence!, x));
+      const scores = { predictionLogits, seqRelationshipLogits };
+      const { nextSentenceLabel } = inputs;
+      if (tokenLoss === undefined || nextSentenceLabel === undefined) return scores;
+      const pairLoss = classCrossEntropy(x, parameters.nextSentence!, nextSentenceLabel);
+      const mean = add(tokenLoss.mean, pairLoss.mean);
+      // Summed over the pairs, as if each had the mean loss.
+      return { ...scores, loss: { mean, sum: multiply(mean, pairLoss.count), count: pairLoss.count } };
     }
     case "sequence-classification": {
       const classifier = parameters.textClassifier!;
@@ -131,6 +155,8 @@ export function encoderHeadInputs(config: EncoderHeadsConfig, head: Head, text: 
   switch (head) {
     case "masked-lm":
       return { ...text, labels: tokenLabels(config.vocabSize) };
+    case "pre-training":
+      return { ...text, labels: tokenLabels(config.vocabSize), nextSentenceLabel: segmentRelation };
     case "sequence-classification":
       return { ...text, labels: textLabels(config.problemType, config.labels.length) };
     case "token-classification":

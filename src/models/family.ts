@@ -9,6 +9,7 @@ import type { NewTokenizer } from "./new-tokenizer.ts";
 export type Head =
   | "base"
   | "masked-lm"
+  | "pre-training"
   | "causal-lm"
   | "sequence-classification"
   | "token-classification"
@@ -33,6 +34,7 @@ export type InputName =
   | "decoderInputIds"
   | "decoderAttentionMask"
   | "labels"
+  | "nextSentenceLabel"
   | "startPositions"
   | "endPositions";
 
@@ -73,6 +75,9 @@ export interface ForwardOutputs {
   readonly encoderLastHiddenState?: Tensor;
   readonly poolerOutput?: Tensor;
   readonly logits?: Tensor;
+  /** Of a model in pre-training: the scores of hidden tokens, and whether the second segment is the next one. */
+  readonly predictionLogits?: Tensor;
+  readonly seqRelationshipLogits?: Tensor;
   readonly startLogits?: Tensor;
   readonly endLogits?: Tensor;
   /** A scalar; only where labels are among the inputs. */
@@ -133,6 +138,8 @@ export interface ModelOptions {
   readonly head?: Head;
   /** For models that classify whole texts, where config.json does not say. Default: one label, or regression. */
   readonly problemType?: ProblemType;
+  /** Of a model that writes: the loss that it is trained by is smoothed by this much. Default 0. */
+  readonly labelSmoothing?: number;
   /** Leaves the pooler of a base model away, which many checkpoints lack and few uses need. */
   readonly withoutPooler?: boolean;
 }
@@ -142,6 +149,8 @@ export interface Family {
   readonly modelType: string;
   /** The models it has, under the names that `architectures` of config.json gives them. */
   readonly architectures: Readonly<Record<string, Head>>;
+  /** The keys of config.json that have a meaning here. */
+  readonly configKeys: readonly string[];
   /** What the tokenizer of a new model is like. */
   readonly newTokenizer: NewTokenizer;
   /**

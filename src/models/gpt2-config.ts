@@ -53,6 +53,9 @@ const fileSchema = z.object({
   add_cross_attention: z.literal(false).default(false),
 });
 
+/** The keys of config.json that have a meaning here. */
+export const gpt2ConfigKeys: readonly string[] = Object.keys(fileSchema.shape);
+
 /**
  * Reads the contents of config.json.
  * @param where - the file, for messages

@@ -6,7 +6,7 @@ import type { ParameterSpec } from "../nn/parameters.ts";
 import { type CheckpointNames, linearNames, normNames } from "../weights/checkpoint-names.ts";
 import { architectureOf, type Family, type HostInput, layerAddresses, type Model } from "./family.ts";
 import { type Gpt2, gpt2Generation, gpt2Graph, gpt2Parameters } from "./gpt2.ts";
-import { parseGpt2Config } from "./gpt2-config.ts";
+import { gpt2ConfigKeys, parseGpt2Config } from "./gpt2-config.ts";
 import { filledLike, textInputs } from "./inputs.ts";
 import { gpt2Tokenizer } from "./new-tokenizer.ts";
 
@@ -44,6 +44,7 @@ export function nextLabels({ data, shape }: HostInput): HostInput {
 
 export const gpt2: Family = {
   modelType: "gpt2",
+  configKeys: gpt2ConfigKeys,
   newTokenizer: gpt2Tokenizer,
   architectures: { GPT2Model: "base", GPT2LMHeadModel: "causal-lm" },
   createModel(json, head, _options, where): Model<Gpt2<ParameterSpec>> {

@@ -79,6 +79,7 @@ function isNothing(value: unknown): boolean {
 const taskTypes: Readonly<Record<Head, string | null>> = {
   base: "FEATURE_EXTRACTION",
   "masked-lm": null,
+  "pre-training": null,
   "causal-lm": "CAUSAL_LM",
   "sequence-classification": "SEQ_CLS",
   "token-classification": "TOKEN_CLS",

@@ -44,8 +44,9 @@ function readMarianConfig(json: unknown, where: string): BartConfig {
  */
 export const marian: Family = {
   modelType: "marian",
+  configKeys: Object.keys(marianConfigSchema.shape),
   newTokenizer: marianTokenizer,
   architectures: { MarianModel: "base", MarianMTModel: "sequence-to-sequence" },
-  createModel: (json, head, _options, where) =>
-    bartModel(marian, head, readMarianConfig(json, where), { targetFromSource: false }),
+  createModel: (json, head, { labelSmoothing = 0 }, where) =>
+    bartModel(marian, head, readMarianConfig(json, where), { targetFromSource: false, labelSmoothing }),
 };

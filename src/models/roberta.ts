@@ -6,7 +6,7 @@ import { firstPosition } from "../nn/heads.ts";
 import { dropout, linear, linearParameters } from "../nn/layers.ts";
 import type { ParameterSpec } from "../nn/parameters.ts";
 import { type CheckpointNames, linearNames, normNames } from "../weights/checkpoint-names.ts";
-import { bertBaseNames, bertOlderEndings, poolFirst, readBertConfig } from "./bert.ts";
+import { bertBaseNames, bertConfigSchema, bertOlderEndings, poolFirst, readBertConfig } from "./bert.ts";
 import { encoderHeadOutputs } from "./encoder-heads.ts";
 import {
   type EncoderConfig,
@@ -100,6 +100,7 @@ const robertaNames: CheckpointNames = {
 
 export const roberta: Family = {
   modelType: "roberta",
+  configKeys: Object.keys(bertConfigSchema.shape),
   newTokenizer: robertaTokenizer,
   architectures: {
     RobertaModel: "base",

@@ -303,8 +303,8 @@ export function t5Graph(config: T5Config, mode: Mode) {
   }
 
   /** @param hidden - [batch, sequence, model] @param labels - [batch, sequence] */
-  function loss({ output }: T5<Tensor>, hidden: Tensor, labels: Tensor): Loss {
-    return classCrossEntropy(outputStates(hidden), output!, labels);
+  function loss({ output }: T5<Tensor>, hidden: Tensor, labels: Tensor, labelSmoothing: number): Loss {
+    return classCrossEntropy(outputStates(hidden), output!, labels, labelSmoothing);
   }
 
   return { encode, decode, decodeStep, logits, loss };

@@ -114,9 +114,10 @@ const t5Names: CheckpointNames = {
 
 export const t5: Family = {
   modelType: "t5",
+  configKeys: Object.keys(t5ConfigSchema.shape),
   newTokenizer: t5Tokenizer,
   architectures: { T5Model: "base", T5ForConditionalGeneration: "sequence-to-sequence" },
-  createModel(json: unknown, head: Head, _options, where: string): Model<T5<ParameterSpec>> {
+  createModel(json: unknown, head: Head, { labelSmoothing = 0 }, where: string): Model<T5<ParameterSpec>> {
     const config = readT5Config(json, where);
     return encoderDecoderModel(t5, head, {
       config,
@@ -126,6 +127,7 @@ export const t5: Family = {
       heads: config,
       targetFromSource: false,
       finalNorm: true,
+      labelSmoothing,
     });
   },
 };

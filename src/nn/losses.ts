@@ -46,13 +46,15 @@ const countOf = (truths: Tensor): Tensor => sumOfAll(cast(truths, "float32"));
  * The cross-entropy of classes whose scores are a linear layer of x; the scores of all rows need not exist at once.
  * @param x - [..., model] @param output - weight [classes, model], bias [classes]
  * @param labels - [...], -100 where a row does not count
+ * @param labelSmoothing - the share of the wanted probability that all classes have alike
  */
 export function classCrossEntropy(
   x: Tensor,
   output: { readonly weight: Tensor; readonly bias?: Tensor },
   labels: Tensor,
+  labelSmoothing = 0,
 ): MeanLoss {
-  const options = { labelSmoothing: 0, ignoreId: ignoredLabel };
+  const options = { labelSmoothing, ignoreId: ignoredLabel };
   const total = vocabularyLoss(x, output.weight, labels, output.bias, options);
   return meanOf(total, countOf(not(equal(labels, scalar(ignoredLabel, "int32")))));
 }
@@ -68,6 +70,17 @@ export function placeCrossEntropy(scores: Tensor, places: Tensor): MeanLoss {
   const logSum = add(log(sum(exp(subtract(scores, highest)), [sequence.name])), highest);
   const total = sumOfAll(multiply(isPlace, subtract(logSum, scores)));
   return meanOf(total, sumOfAll(isPlace));
+}
+
+/**
+ * The cross-entropy of rows that count differently; the mean is divided by the sum of the weights.
+ * @param scores - [batch, label] @param labels - [batch], each below the number of labels @param weights - [batch]
+ */
+export function weightedCrossEntropy(scores: Tensor, labels: Tensor, weights: Tensor): MeanLoss {
+  const axis = scores.dims[1]!;
+  const isLabel = cast(equal(expand(range(axis), scores.dims), labels), "float32");
+  const perRow = negate(sum(multiply(isLabel, logSoftmax(scores, axis.name)), [axis.name]));
+  return meanOf(sumOfAll(multiply(perRow, weights)), sumOfAll(weights));
 }
 
 /**

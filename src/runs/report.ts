@@ -1,5 +1,6 @@
 /** The report of a run: one HTML file with everything that a reader wants to know of it. */
 import { drawCurves, seriesOfLog } from "../training/curves.ts";
+import { commandsOfTask, quotedFolder } from "./commands.ts";
 import { escapeHtml, type Html, page, section } from "./html.ts";
 import {
   journalPart,
@@ -40,27 +41,9 @@ export function reportPage(run: StoredRun, hoverScript: string): Html {
   });
 }
 
-/** What a model of a task is used with. */
-const commandsOfTask: Readonly<Record<string, (folder: string) => readonly string[]>> = {
-  translation: (folder) => [
-    `qkv translate --model ${folder} "..."`,
-    `qkv evaluate ${folder} --source FILE --references FILE`,
-    `qkv trace ${folder} --text "..." --print`,
-  ],
-  "text-generation": (folder) => [`qkv complete --model ${folder} "..."`],
-  "fill-mask": (folder) => [`qkv fill-mask --model ${folder} "..."`],
-  "text-classification": (folder) => [`qkv classify --model ${folder} "..."`],
-  "token-classification": (folder) => [`qkv tag --model ${folder} "..."`],
-  "question-answering": (folder) => [`qkv answer "..." --model ${folder} --input FILE`],
-  "sentence-similarity": (folder) => [
-    `qkv embed --model ${folder} "..."`,
-    `qkv search "..." --model ${folder} --input FILE`,
-  ],
-};
-
 function commandsPart({ folder, model }: StoredRun, { task, status }: RunSummary): Html {
-  const quoted = /^[\w./-]+$/.test(folder) ? folder : `'${folder.replaceAll("'", "'\\''")}'`;
-  const commands = model === undefined ? [] : [...(commandsOfTask[task]?.(quoted) ?? [])];
+  const quoted = quotedFolder(folder);
+  const commands = model === undefined ? [] : [...commandsOfTask(task, folder)];
   if (model !== undefined) commands.push(`qkv info ${quoted}`);
   if (status !== "finished" && status !== "running") commands.push(`qkv train --out ${quoted} --resume`);
   return commands.length === 0 ? "" : `<pre>${commands.map(escapeHtml).join("\n")}</pre>`;

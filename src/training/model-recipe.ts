@@ -49,34 +49,35 @@ const modelSchema = z.looseObject({
   model_type: z.string().optional(),
 });
 
-/** Texts that follow one another, cut into blocks of tokens. */
-const blocks = {
-  /** The tokens of a block, special ones included; default: what the model can read. */
-  block_size: count.optional(),
-  /** `blocks`: each epoch reads all of the text once, in random order; `windows`: each row begins anywhere in it. */
-  sampling: z.enum(["blocks", "windows"]).default("blocks"),
-};
+/** Texts that follow one another, cut into blocks of so many tokens, special ones included; default: what the model reads. */
+const block_size = count.optional();
 
 /** The longest text, in tokens; default: what the model can read. */
 const max_length = count.optional();
 
 const objectiveSchemas = {
-  "text-generation": z.strictObject({ ...blocks }),
+  "text-generation": z.strictObject({
+    block_size,
+    /** `blocks`: each epoch reads all of the text once, in random order; `windows`: each row begins anywhere in it. */
+    sampling: z.enum(["blocks", "windows"]).default("blocks"),
+  }),
   "fill-mask": z.strictObject({
-    ...blocks,
+    block_size,
     /** The share of tokens that are to be guessed. */
     mlm_probability: rate.default(0.15),
     /** `dynamic`: other tokens each epoch (RoBERTa); `static`: the same in every epoch (BERT). */
     masking: z.enum(["dynamic", "static"]).default("dynamic"),
+    /** Whether it is asked, too, if a second segment follows the first (BERT). */
+    next_sentence: z.boolean().default(false),
   }),
   "text-infilling": z.strictObject({
-    ...blocks,
+    block_size,
     mask_ratio: rate.default(0.3),
     poisson_lambda: z.number().positive().default(3),
     permute_sentences: z.boolean().default(true),
   }),
   "span-corruption": z.strictObject({
-    ...blocks,
+    block_size,
     noise_density: rate.default(0.15),
     mean_noise_span_length: z.number().min(1).default(3),
   }),
@@ -85,6 +86,8 @@ const objectiveSchemas = {
     max_target_length: max_length,
     /** Put in front of each source, as T5 wants it: "summarize: ". */
     source_prefix: z.string().default(""),
+    /** The share of the wanted probability that all tokens have alike, in training only. */
+    label_smoothing_factor: rate.default(0),
     /** Validation texts that are written at each validation, for ROUGE and BLEU; 0 = none. */
     eval_generate_samples: z.int().nonnegative().default(100),
   }),
@@ -95,6 +98,8 @@ const objectiveSchemas = {
     problem_type: z
       .enum(["single_label_classification", "multi_label_classification", "regression"])
       .default("single_label_classification"),
+    /** How much the texts of each label count, in the order of the labels; or so that all labels count the same. */
+    class_weights: z.union([z.literal("balanced"), z.array(z.number().positive()).min(1)]).optional(),
   }),
   "token-classification": z.strictObject({
     max_length,
@@ -177,16 +182,56 @@ const commonSchema = z.strictObject({
 
 function recipeSchema(name: ModelTaskName): z.ZodObject {
   const objective: z.ZodObject = objectiveSchemas[name];
-  return commonSchema
-    .extend({ task: z.literal(name), objective: objective.prefault({}) })
-    .superRefine(checkAdapters);
+  const schema: z.ZodObject = commonSchema.extend({
+    task: z.literal(name),
+    objective: objective.prefault({}),
+  });
+  return schema.superRefine((recipe, context) => checkTogether(recipe as ModelRecipe, context));
 }
 
-function checkAdapters(recipe: Pick<ModelRecipe, "model" | "training">, context: z.RefinementCtx): void {
-  if (recipe.training.peft === null || recipe.model.from !== undefined) return;
-  const message =
-    "adapters are for a model that was trained before; name it by model.from, or leave peft out";
-  context.addIssue({ code: "custom", path: ["training", "peft"], message });
+const writes = (task: ModelTaskName): boolean =>
+  ["text-generation", "text-infilling", "span-corruption", "text2text-generation"].includes(task);
+
+/** Refuses what cannot be meant together. */
+function checkTogether(
+  recipe: ModelRecipe,
+  { addIssue }: { addIssue(issue: { code: "custom"; path: string[]; message: string }): void },
+): void {
+  const refuse = (path: string, message: string) =>
+    addIssue({ code: "custom", path: path.split("."), message });
+  const { training, teacher } = recipe;
+  if (training.peft !== null && recipe.model.from === undefined) {
+    refuse(
+      "training.peft",
+      "adapters are for a model that was trained before; name it by model.from, or leave peft out",
+    );
+  }
+  if (recipe.task === "text-generation" && recipe.objective.sampling === "windows") {
+    if (training.max_steps === null) refuse("training.max_steps", "is needed, since windows have no epochs");
+  }
+  if (recipe.task === "text-classification" && recipe.objective.problem_type === "regression") {
+    if (recipe.objective.labels !== undefined)
+      refuse("objective.labels", "a regression has none; leave them out");
+  }
+  if (recipe.task === "text-classification" && recipe.objective.class_weights !== undefined) {
+    if (recipe.objective.problem_type !== "single_label_classification") {
+      refuse("objective.class_weights", "go with single_label_classification only; leave them out");
+    } else if (teacher !== undefined) {
+      refuse("objective.class_weights", "do not go with a teacher, whose probabilities take their place");
+    }
+  }
+  if (teacher !== undefined && teacher.alpha_ce + teacher.alpha_task + teacher.alpha_cos === 0) {
+    refuse("teacher", "one of alpha_ce, alpha_task and alpha_cos must be above 0");
+  }
+  if (teacher !== undefined && recipe.task === "fill-mask" && recipe.objective.next_sentence) {
+    refuse("teacher", "teaches hidden tokens only; leave objective.next_sentence out");
+  }
+  if (!writes(recipe.task) && Object.keys(recipe.generation).length > 0) {
+    refuse("generation", `goes with a task whose models write; ${recipe.task} is none`);
+  }
+  if (teacher !== undefined && recipe.task === "sentence-similarity") {
+    refuse("teacher", "goes with a task whose models give scores; sentence-similarity has none");
+  }
 }
 
 /** The schema of each task's recipe. */

@@ -104,8 +104,15 @@ function findKey(schema: z.ZodObject, name: string): [section: string, key: stri
   // A section that takes keys of other files, such as a config.json's.
   if (dot > 0 && section?.def.catchall?._zod.def.type === "unknown")
     return [name.slice(0, dot), name.slice(dot + 1)];
+  if (dot > 0 && isOpen(schema, name.slice(0, dot))) return [name.slice(0, dot), name.slice(dot + 1)];
   const known = candidates.map(([own, key]) => (dot < 0 || own === "" ? key : `${own}.${key}`));
   throw new QkvError("option", `--set: unknown key "${name}"${didYouMean(name, known)}`);
+}
+
+/** Whether a section takes any key. */
+function isOpen(schema: z.ZodObject, section: string): boolean {
+  const value = schema.shape[section] as z.ZodType | undefined;
+  return value !== undefined && unwrapped(value).def.type === "record";
 }
 
 function parseValue(text: string): unknown {

@@ -1,3 +1,5 @@
+import type { Recipe } from "./recipe.ts";
+
 /** What a training tells while it runs; the log keeps the records of steps and validations. */
 export interface StepRecord {
   readonly type: "step";
@@ -58,7 +60,13 @@ export type RunEvent =
   | SampleRecord
   | { readonly type: "message"; readonly text: string }
   | { readonly type: "preparing"; readonly what: string; readonly done: number; readonly total: number }
-  | { readonly type: "start"; readonly step: number; readonly maxSteps: number; readonly parameters: number }
+  | {
+      readonly type: "start";
+      readonly task: Recipe["task"];
+      readonly step: number;
+      readonly maxSteps: number;
+      readonly parameters: number;
+    }
   /** The run stands still before the step that comes after this one, and goes on. */
   | { readonly type: "paused"; readonly step: number }
   | { readonly type: "resumed"; readonly step: number }

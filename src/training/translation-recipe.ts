@@ -57,7 +57,12 @@ const trainingSchema = z
       })
       .default(null),
   })
-  .superRefine(checkOptimization);
+  .superRefine((choices, context) => {
+    checkOptimization(choices, context);
+    if (choices.metric_for_best_model !== "bleu" || choices.eval_bleu_sentences > 0) return;
+    const message = "bleu needs sentences to translate; set eval_bleu_sentences above 0";
+    context.addIssue({ code: "custom", path: ["metric_for_best_model"], message });
+  });
 
 const generationSchema = z.strictObject({
   num_beams: count.default(5),

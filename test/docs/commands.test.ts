@@ -33,7 +33,8 @@ const notRun: readonly (readonly [pattern: RegExp, reason: string])[] = [
 ];
 
 /** Long trainings are made short, and their networks small. */
-const small = [
+const shortTraining = ["max_steps=2", "logging_steps=1", "tokenizer.vocab_size=300", "max_tokens=256"];
+const smallTranslator = [
   "max_steps=2",
   "logging_steps=1",
   "eval_bleu_sentences=2",
@@ -42,7 +43,7 @@ const small = [
   "num_attention_heads=2",
   "vocab_size=300",
   "max_tokens=256",
-].map((assignment) => `--set ${assignment}`);
+];
 
 function commandsOf(page: string): string[] {
   const text = readFileSync(join(root, page), "utf8");
@@ -55,10 +56,13 @@ function commandsOf(page: string): string[] {
   return commands;
 }
 
+const settings = (assignments: readonly string[]) =>
+  assignments.map((assignment) => `--set ${assignment}`).join(" ");
+
 function shortened(command: string): string {
   const own = command.replace(/^npm ci && /, "");
   return /qkv train /.test(own) && !/--out \S+ --resume$/.test(own)
-    ? `${own.replace(/--max-steps \S+/, "")} ${small.join(" ")}`
+    ? `${own.replace(/--max-steps \S+/, "")} ${settings(/--task /.test(own) ? shortTraining : smallTranslator)}`
     : own;
 }
 
@@ -100,6 +104,37 @@ const texts: Readonly<Record<string, string>> = {
   "inputs.json": '{"input_ids": [[5, 7, 9]], "attention_mask": [[1, 1, 1]]}',
 };
 
+/** Files to train from: a few records each, again and again. */
+const jsonLines = (rows: readonly object[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+const people = ["Ada", "Ole", "Mia", "Jon"].flatMap((name) =>
+  ["London", "Oslo", "Bergen"].map((place) => ({ name, place, text: `${name} lives in ${place}.` })),
+);
+const records: Readonly<Record<string, string>> = {
+  "notes.txt": people
+    .map(({ text }) => `${text} The trees are green.\n`)
+    .join("")
+    .repeat(5),
+  "reviews.csv": `text,label\n${people
+    .map(({ text, place }) => `${text},${place === "Oslo" ? "neg" : "pos"}\n`)
+    .join("")
+    .repeat(5)}`,
+  "entities.conll": people
+    .map(({ name, place }) => `${name} B-PER\nlives O\nin O\n${place} B-LOC\n. O\n\n`)
+    .join("")
+    .repeat(3),
+  "questions.jsonl": jsonLines(
+    people.map(({ name, place, text }) => ({
+      question: `Who lives in ${place}?`,
+      context: text,
+      answers: [name],
+    })),
+  ).repeat(3),
+  "summaries.jsonl": jsonLines(people.map(({ name, text }) => ({ text, summary: name }))).repeat(3),
+  "pairs.jsonl": jsonLines(
+    people.map(({ place, text }) => ({ text, text_pair: `A person of ${place}.` })),
+  ).repeat(3),
+};
+
 /** A folder with what the pages' commands read, and `qkv` and `npx` on its path. */
 async function makeFolder(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "qkv-docs-"));
@@ -134,7 +169,8 @@ async function makeFolder(): Promise<string> {
     for (const name of ["got", "test"])
       await writeFile(join(folder, `${name}.${kind}`), `${lines.join("\n")}\n`);
   }
-  for (const [name, text] of Object.entries(texts)) await writeFile(join(folder, name), text);
+  for (const [name, text] of Object.entries({ ...texts, ...records }))
+    await writeFile(join(folder, name), text);
   await makeModels(folder, root);
   return folder;
 }

@@ -41,6 +41,8 @@ beforeAll(async () => {
   await writeFile(join(project, "package.json"), JSON.stringify({ type: "module" }));
   await writeFile(join(project, "train.en"), numbered(["a cat", "the dog", "one tree"]));
   await writeFile(join(project, "train.de"), numbered(["eine Katze", "der Hund", "ein Baum"]));
+  const reviews = "It is good,pos\nIt is bad,neg\n".repeat(30);
+  await writeFile(join(project, "reviews.csv"), `text,label\n${reviews}`);
   for (const { file, code } of blocks) await writeFile(join(project, `${file}.ts`), code);
 });
 afterAll(() => rmSync(project, { recursive: true, force: true }));

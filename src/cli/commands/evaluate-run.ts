@@ -1,3 +1,4 @@
+import { QkvError } from "../../util/errors.ts";
 import { nameOfMetric } from "../../util/format.ts";
 import { given } from "../arguments.ts";
 import { interruptible } from "../stopping.ts";
@@ -18,13 +19,19 @@ export interface EvaluateRunFlags {
 /** Measures the model of a run as its training did, and prints loss and metrics. */
 export async function evaluateRun(run: string, flags: EvaluateRunFlags): Promise<void> {
   const { split = "test", input: files, data, threads, json } = flags;
+  if (flags.split !== undefined && files !== undefined) {
+    throw new QkvError(
+      "option",
+      "evaluate: takes --split or --input, whose records take its place; got both",
+    );
+  }
   const { evaluate } = await import("../../node.ts");
   const measured = await interruptible((until) =>
     until(evaluate({ run, split, ...given({ files, data }) }, given({ threads }))),
   );
   const values = { loss: measured.loss, ...measured.metrics };
   if (json) {
-    await print(`${JSON.stringify({ split, ...values })}\n`);
+    await print(`${JSON.stringify({ ...(files === undefined && { split }), ...values })}\n`);
     return;
   }
   for (const [name, value] of Object.entries(values))

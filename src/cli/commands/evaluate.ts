@@ -70,8 +70,9 @@ export function defineEvaluate(program: Command): void {
         "qkv evaluate tatoeba-en-de --source test.en --references test.de --num-beams 1 --examples 5",
       ),
     )
-    .action(async (model: string, options: EvaluateFlags) => {
+    .action(async (model: string, options: EvaluateFlags, self: Command) => {
       if (options.source === undefined && options.references === undefined) {
+        refuseTranslatorOptions(self);
         return await evaluateRun(model, options);
       }
       const flags = ofTranslator(options);
@@ -91,6 +92,20 @@ export function defineEvaluate(program: Command): void {
       const speed = { sentences: sources.length, seconds, sentencesPerSecond: sources.length / seconds };
       await print(flags.json ? resultAsJson(scores, speed, shown) : resultAsText(scores, speed, shown));
     });
+}
+
+/** Refuses options that the data of a run have no use for. */
+function refuseTranslatorOptions(self: Command): void {
+  const own = ["split", "input", "data", "threads", "json", "debug"];
+  const idle = self.options.find(
+    (option) =>
+      !own.includes(option.attributeName()) && self.getOptionValueSource(option.attributeName()) === "cli",
+  );
+  if (idle === undefined) return;
+  throw new QkvError(
+    "option",
+    `evaluate: ${idle.long} goes with --source and --references, for a translator; a run is measured as its recipe says`,
+  );
 }
 
 /** Refuses options that a translator does not have, or half of those that it needs. */

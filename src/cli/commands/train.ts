@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { RunEvent, TrainingJob } from "../../node.ts";
+import { commandsOfTask } from "../../runs/commands.ts";
 import type { Dashboard } from "../../runs/node/dashboard-server.ts";
 import { modelTaskNames } from "../../training/model-recipe.ts";
 import { nameOfMetric } from "../../util/format.ts";
@@ -136,6 +137,7 @@ class TrainingView implements View {
   #label: string | undefined;
   #perplexity: number | undefined;
   #sampledAt: number | undefined;
+  #task = "";
 
   event(event: RunEvent): void {
     switch (event.type) {
@@ -147,6 +149,7 @@ class TrainingView implements View {
         this.#progress?.update({ step: event.done });
         break;
       case "start":
+        this.#task = event.task;
         this.#line(
           `${formatCount(event.parameters)} parameters; from step ${event.step} to ${event.maxSteps}.`,
         );
@@ -192,7 +195,8 @@ class TrainingView implements View {
   outcome(outcome: Outcome, out: string): void {
     if (outcome === "interrupted") return;
     const what = outcome === "finished" ? "Finished" : "Stopped early: validation got no better";
-    process.stderr.write(`${what}. Try it: qkv translate --model ${out} "..."\n`);
+    const [command] = commandsOfTask(this.#task, out);
+    process.stderr.write(`${what}.${command === undefined ? "" : ` Try it: ${command}`}\n`);
   }
 
   #begin(label: string, total: number): void {

@@ -7,8 +7,9 @@ import { QkvError } from "../../util/errors.ts";
 import { openModelFolder } from "./model-folder.ts";
 import { readModelStart } from "./model-start.ts";
 import { inspectRunFolder } from "./run-folder.ts";
-import { contextOf, evaluatorOf, taskOf } from "./train-model.ts";
+import { contextOf, taskOf } from "./train-model.ts";
 import { type Split, TrainingData } from "./training-data.ts";
+import { evaluatorOf } from "./training-examples.ts";
 
 /** What to measure a trained model on. */
 export interface EvaluateModelOptions {
@@ -38,22 +39,26 @@ export async function evaluateModel(
   }
   const recipe = withFiles(known, split, files);
   const task = taskOf(recipe);
-  const data = new TrainingData(recipe, task.fields(recipe), {
+  const data = new TrainingData(recipe, task, {
     dataFolder: resolve(options.data ?? dataFolder),
     signal,
     onEvent,
   });
-  const start = await readModelStart(run, task.head);
+  const start = await readModelStart(run, task.head(recipe));
   const context = contextOf(recipe, start, run);
-  const evaluator = await evaluatorOf({ device, onEvent, directory: run }, split, task, data, context, start);
+  const evaluator = await evaluatorOf({ task, data, context, onEvent }, split, device, start);
   if (evaluator === undefined) {
+    const others = (["train", "validation", "test"] as const).filter(
+      (part) => data.filesOf(part).files.length > 0,
+    );
     throw new QkvError(
       "option",
-      `${join(run, "recipe.json")}: has no ${split} data; name files to measure on`,
+      `${join(run, "recipe.json")}: has no ${split} data; got ${others.join(" and ")}; take another part (--split), or ` +
+        "name files to measure on (--input)",
     );
   }
   try {
-    return await evaluator.measure(await parametersOf(device, run, task.head));
+    return await evaluator.measure(await parametersOf(device, run, task.head(recipe)));
   } finally {
     await evaluator.dispose();
   }

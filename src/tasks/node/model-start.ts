@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { createModel, familyOf } from "../../models/families.ts";
-import type { Head, Model } from "../../models/family.ts";
+import type { Family, Head, Model, ModelOptions } from "../../models/family.ts";
 import type { NewTokenizer } from "../../models/new-tokenizer.ts";
 import { listParameters, shapeOf } from "../../nn/parameters.ts";
 import type { DeviceArray } from "../../runtime/device.ts";
@@ -17,13 +17,14 @@ import { learnUnigram } from "../../tokenizers/learning/unigram.ts";
 import { learnWordPiece } from "../../tokenizers/learning/word-piece.ts";
 import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
 import type { ModelRecipe } from "../../training/model-recipe.ts";
-import { QkvError } from "../../util/errors.ts";
+import { didYouMean, QkvError } from "../../util/errors.ts";
 import { writeFileAtomically } from "../../util/node/atomic-file.ts";
 import { bindBase } from "../../weights/checkpoint-names.ts";
 import { loadBoundValues } from "../../weights/node/bound-values.ts";
 import { openCheckpoint } from "../../weights/node/checkpoint.ts";
 import { type JsonObject, readIfThere, readJsonObject } from "./json-file.ts";
 import { type ReadableArrays, writeModelFolder } from "./model-folder.ts";
+import { linesOf } from "./training-data.ts";
 
 /** A model before its training: what it is, and what it reads with. Its values come later. */
 export interface ModelStart {
@@ -42,26 +43,31 @@ export interface NewModelOptions {
   readonly head: Head;
   /** What a new model is, where the recipe names no family. */
   readonly newModel: JsonObject;
-  /** Of a classifier, by id. */
-  readonly labels: readonly string[] | undefined;
+  /** Those of a classifier, by id; asked for when all else is known to be right. */
+  readonly labels: () => Promise<readonly string[] | undefined>;
   /** The folders that the recipe goes on from, found. */
   readonly from: string | undefined;
   readonly tokenizerFrom: string | undefined;
   /** The training text, for a tokenizer that has to be learned. */
-  readonly lines: () => AsyncIterable<string>;
+  readonly texts: () => AsyncIterable<string>;
   onProgress(done: number, total: number): void;
 }
 
 /** The model that a recipe describes: that of a folder with changes, or a new one of a family. */
 export async function createModelStart(options: NewModelOptions): Promise<ModelStart> {
-  const { recipe, head, labels, from } = options;
+  const { recipe, head, from } = options;
+  const where = `recipe ${recipe.name}: model`;
   const { from: _from, ...named } = recipe.model;
   const own =
     from === undefined && named.model_type === undefined ? { ...options.newModel, ...named } : named;
   const base = from === undefined ? {} : await readConfigOf(from);
-  const ofLabels = labels === undefined ? {} : labelsConfig(labels, recipe);
-  const family = familyOf({ ...base, ...own }, `recipe ${recipe.name}: model`);
+  const family = familyOf({ ...base, ...own }, where);
+  refuseUnknownKeys(named, family, where);
   const tokenizerFolder = options.tokenizerFrom ?? from;
+  // What is wrong with the sizes shall not be found after a vocabulary was learned.
+  if (from === undefined) createModel({ ...anyVocabulary, ...own }, { head }, where);
+  const labels = await options.labels();
+  const ofLabels = labels === undefined ? {} : labelsConfig(labels, recipe);
   const tokenizerFiles =
     tokenizerFolder === undefined
       ? await learnTokenizer(options, family.newTokenizer)
@@ -74,10 +80,11 @@ export async function createModelStart(options: NewModelOptions): Promise<ModelS
   const { architectures: _architectures, ...config }: JsonObject = {
     ...base,
     ...vocabulary,
+    ...prefixConfig(recipe),
     ...own,
     ...ofLabels,
   };
-  const model = createModel(config, { head, withoutPooler: true }, `recipe ${recipe.name}: model`);
+  const model = createModel(config, { head, withoutPooler: true }, where);
   checkVocabulary(recipe, model, tokenizers);
   const ofFolder = from === undefined ? {} : ((await readJsonObject(join(from, generationFile))) ?? {});
   const generationConfig = model.generation && {
@@ -88,11 +95,33 @@ export async function createModelStart(options: NewModelOptions): Promise<ModelS
   return { model, config, tokenizers, tokenizerFiles, generationConfig };
 }
 
+/** What every family's config.json says of its vocabulary, before there is one. */
+const anyVocabulary = {
+  vocab_size: 1000,
+  bos_token_id: 0,
+  eos_token_id: 0,
+  pad_token_id: 0,
+  decoder_start_token_id: 0,
+};
+
+/** A config.json may say more than a family knows; a recipe that does has a slip of the pen in it. */
+function refuseUnknownKeys(named: JsonObject, { modelType, configKeys }: Family, where: string): void {
+  const known = ["model_type", ...configKeys];
+  const unknown = Object.keys(named).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  const near = didYouMean(unknown, known);
+  throw new QkvError("config", `${where}: unknown key "${unknown}" of a ${modelType} model${near}`);
+}
+
 /** The same from the folder in which a run keeps how it began. */
-export async function readModelStart(folder: string, head: Head): Promise<ModelStart> {
+export async function readModelStart(
+  folder: string,
+  head: Head,
+  options: Pick<ModelOptions, "labelSmoothing"> = {},
+): Promise<ModelStart> {
   const config = await readConfigOf(folder);
   const tokenizerFiles = await readTokenizerFiles(folder);
-  const model = createModel(config, { head, withoutPooler: true }, join(folder, "config.json"));
+  const model = createModel(config, { ...options, head, withoutPooler: true }, join(folder, "config.json"));
   const tokenizers = tokenizersFromFiles(tokenizerFiles, model.modelType);
   const generationConfig = await readJsonObject(join(folder, generationFile));
   return { model, config, tokenizers, tokenizerFiles, generationConfig };
@@ -162,6 +191,16 @@ function labelsConfig(labels: readonly string[], recipe: ModelRecipe): JsonObjec
   };
 }
 
+/** What is put in front of each source belongs to the model, whichever task it is used for; an earlier one does not. */
+function prefixConfig(recipe: ModelRecipe): JsonObject {
+  if (recipe.task !== "text2text-generation") return {};
+  const { source_prefix: prefix } = recipe.objective;
+  const tasks = ["text2text-generation", "summarization", "translation"];
+  return {
+    task_specific_params: prefix === "" ? null : Object.fromEntries(tasks.map((task) => [task, { prefix }])),
+  };
+}
+
 function checkVocabulary(recipe: ModelRecipe, { config }: Model, { source }: ModelTokenizers): void {
   if (source.vocabSize <= config.vocabSize) return;
   throw new QkvError(
@@ -172,7 +211,7 @@ function checkVocabulary(recipe: ModelRecipe, { config }: Model, { source }: Mod
 }
 
 /** Learns a tokenizer of a family's kind from the training text. @returns its files */
-async function learnTokenizer({ recipe, lines, onProgress }: NewModelOptions, style: NewTokenizer) {
+async function learnTokenizer({ recipe, texts, onProgress }: NewModelOptions, style: NewTokenizer) {
   const {
     type = style.kind,
     vocab_size: vocabSize,
@@ -182,6 +221,7 @@ async function learnTokenizer({ recipe, lines, onProgress }: NewModelOptions, st
   const { specialTokens, template } = style;
   const report = (done: number, goal = done) => onProgress(done, goal);
   const common = { vocabSize, specialTokens, lowercase, onProgress: report };
+  const lines = () => linesOf(texts());
   const learn = {
     byteLevel: () =>
       learnBytePairEncoding(lines(), {
@@ -192,7 +232,7 @@ async function learnTokenizer({ recipe, lines, onProgress }: NewModelOptions, st
     wordPiece: () => learnWordPiece(lines(), { ...common, minFrequency }),
     unigram: () => learnUnigram(lines(), { ...common, template: template === "eos" ? "eos" : "none" }),
     characters: () =>
-      learnCharacters(lines(), {
+      learnCharacters(texts(), {
         lowercase,
         specialTokens: specialTokens.includes("<unk>") ? specialTokens : [...specialTokens, "<unk>"],
       }),

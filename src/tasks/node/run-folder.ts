@@ -56,22 +56,28 @@ async function readDataFolder(directory: string): Promise<string | undefined> {
   return parsed.success ? resolve(directory, parsed.data.data_folder) : undefined;
 }
 
+/** Makes the folder of a run, empty where there is none. */
+export async function createRunFolder(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true }).catch((error: unknown) => {
+    throw fileError(directory, "cannot make the run's folder", error);
+  });
+}
+
 /**
- * Makes a run's folder and writes down what `--resume` needs to go on by itself. Where the run begins, what an attempt
- * that did not get far has left is cleared away.
+ * Writes down what `--resume` needs to go on by itself. Where the run begins, what an attempt that did not get far has
+ * left is cleared away.
  */
 export async function prepareRunFolder(
   directory: string,
   { continues, recipe, dataFolder }: { continues: boolean; recipe: Recipe; dataFolder: string },
 ): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true });
     if (!continues) {
       await rm(join(directory, "start"), { recursive: true, force: true });
       await rm(join(directory, "log.jsonl"), { force: true });
     }
   } catch (error) {
-    throw fileError(directory, "cannot make the run's folder", error);
+    throw fileError(directory, "cannot clear the run's folder", error);
   }
   // Text that lies in the run's folder moves with it; other data stay where they are.
   const inside = relative(directory, dataFolder);
@@ -91,7 +97,7 @@ export function checkSameModel(directory: string, before: Recipe, now: Recipe): 
   for (const section of ["model", "tokenizer"] as const) {
     const [old, changed] = [before[section], now[section]] as Record<string, unknown>[];
     const keys = new Set([...Object.keys(old!), ...Object.keys(changed!)]);
-    const key = [...keys].find((name) => old![name] !== changed![name]);
+    const key = [...keys].find((name) => JSON.stringify(old![name]) !== JSON.stringify(changed![name]));
     if (key === undefined) continue;
     throw new QkvError(
       "option",

@@ -3,11 +3,12 @@ import { divideParallelFiles } from "../../data/node/divide-files.ts";
 import { writeGeneratedCorpus } from "../../data/node/write-generated.ts";
 import type { Device } from "../../runtime/device.ts";
 import { RunJournal } from "../../training/node/run-journal.ts";
+import { lockRunFolder } from "../../training/node/run-lock.ts";
 import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
 import type { TranslationRecipe } from "../../training/translation-recipe.ts";
 import type { Brake } from "../../util/brake.ts";
 import { QkvError } from "../../util/errors.ts";
-import { prepareRunFolder } from "./run-folder.ts";
+import { createRunFolder, prepareRunFolder } from "./run-folder.ts";
 import { kindOf } from "./shipped.ts";
 import { trainModel } from "./train-model.ts";
 import { trainTranslation } from "./train-translation.ts";
@@ -25,6 +26,16 @@ export interface TrainingContext {
 
 /** Runs a planned training and keeps a journal of it. */
 export async function runTrainingPlan(plan: TrainingPlan, context: TrainingContext): Promise<RunOutcome> {
+  await createRunFolder(plan.directory);
+  const release = await lockRunFolder(plan.directory);
+  try {
+    return await trainWithJournal(plan, context);
+  } finally {
+    await release();
+  }
+}
+
+async function trainWithJournal(plan: TrainingPlan, context: TrainingContext): Promise<RunOutcome> {
   const { device } = context;
   const journal = new RunJournal(plan.directory, plan.continues);
   journal.add({

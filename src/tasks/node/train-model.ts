@@ -1,6 +1,4 @@
-import { join } from "node:path";
-import { prepareTokens } from "../../data/node/prepare-tokens.ts";
-import { openTokenStore } from "../../data/node/token-store.ts";
+import { join, resolve } from "node:path";
 import { listParameters } from "../../nn/parameters.ts";
 import type { Device } from "../../runtime/device.ts";
 import type { Objective } from "../../training/learner.ts";
@@ -13,36 +11,28 @@ import {
 } from "../../training/node/training-run.ts";
 import { distillationObjective } from "../../training/objectives/distillation.ts";
 import { type ModelBatch, modelObjective } from "../../training/objectives/model-objective.ts";
+import { learnerOptionsOf } from "../../training/optimization-choices.ts";
 import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
 import type { Brake } from "../../util/brake.ts";
-import { QkvError } from "../../util/errors.ts";
+import { didYouMean, QkvError } from "../../util/errors.ts";
 import { longestInput } from "../task.ts";
-import { Evaluator } from "../training/evaluator.ts";
 import { ExampleList } from "../training/example-list.ts";
 import { sortLabels } from "../training/labels.ts";
 import { trainingTasks } from "../training/table.ts";
 import { batchesOf } from "../training/training-batches.ts";
-import type {
-  ColumnKind,
-  Example,
-  ExampleStore,
-  HeldOut,
-  TaskContext,
-  TrainingRecord,
-  TrainingTask,
-} from "../training/training-task.ts";
+import type { TaskContext, TrainingTask } from "../training/training-task.ts";
 import { adaptStart, writeAdaptedModel } from "./adapted-start.ts";
 import { initializeFromTeacher, openTeacher } from "./distillation-teacher.ts";
 import {
   createModelStart,
-  fingerprintOfTokenizers,
   loadBase,
   type ModelStart,
   readModelStart,
   writeStartedModel,
 } from "./model-start.ts";
 import { findModel, kindOf } from "./shipped.ts";
-import { type Split, TrainingData, textsOf } from "./training-data.ts";
+import { TrainingData, textsOf } from "./training-data.ts";
+import { evaluatorOf, trainingExamples } from "./training-examples.ts";
 
 export interface TrainModelOptions {
   readonly recipe: ModelRecipe;
@@ -59,68 +49,95 @@ export interface TrainModelOptions {
 
 type AnyTask = TrainingTask<ModelTaskName>;
 
-/** Trains a model of a family, new or from a checkpoint, by a recipe. */
+/**
+ * Trains a model of a family, new or from a checkpoint, by a recipe. What is wrong with the recipe or does not fit
+ * together is found before the training text is read through, and the validation data before the training data.
+ */
 export async function trainModel(options: TrainModelOptions): Promise<RunOutcome> {
   const { recipe: asked, directory, device, onEvent } = options;
   const task = taskOf(asked);
-  const data = new TrainingData(asked, task.fields(asked), options);
-  const started = await startOf(options, task, data);
-  const baseFolder = async () =>
-    asked.model.from === undefined ? undefined : await folderOf(asked.model.from, options.dataFolder);
-  const adapted = await adaptStart(device, asked, started, baseFolder);
+  const data = new TrainingData(asked, task, options);
+  checkMeasures(asked, task, data);
+  const folders = await foldersOf(options);
+  const started = await startOf(options, task, data, folders);
+  const adapted = await adaptStart(device, asked, started, async () => folders.from);
   const start = adapted?.start ?? started;
   const context = contextOf(asked, start, directory);
-  const set = task.open(await trainingStore(options, task, data, context), context);
-  const batches = batchesOf(set, asked);
-  const recipe = withSteps(asked, batches.perEpoch);
+  // Without examples: only whether model, tokenizer and objective go together.
+  task.open(new ExampleList(task.columns), context);
   const teacher =
-    recipe.teacher && (await openTeacher(device, recipe.teacher.from, task.head, options.dataFolder));
-  const ownObjective = task.objective?.(context, "training") ?? modelObjective(start.model);
+    folders.teacher === undefined
+      ? undefined
+      : await openTeacher(device, folders.teacher, task.head(asked), start);
   const taught: Objective<unknown, ModelBatch> =
     teacher === undefined
-      ? ownObjective
-      : distillationObjective(start.model, teacher, teacherChoices(recipe));
+      ? (task.objective?.(context, "training") ?? modelObjective(start.model))
+      : distillationObjective(start.model, teacher, teacherChoices(asked));
   const objective = { ...taught, fixed: new Map([...(taught.fixed ?? []), ...(adapted?.fixed ?? [])]) };
-  const evaluator = await evaluatorOf(options, "validation", task, data, context, start);
-  const addresses = [...listParameters(start.model.parameters).keys()];
-
-  const parts: RunParts<unknown, ModelBatch> = {
-    directory,
-    recipe,
-    device,
-    objective,
-    *batchesFrom(position): Generator<NextBatch<ModelBatch>> {
-      for (const { position: at, next, rows } of batches.from(position)) {
-        const draw = { seed: recipe.training.seed, epoch: at.epoch };
-        yield { batch: set.batch(rows, draw), position: at, next };
-      }
-    },
-    async initialize(parameters) {
-      const from = await baseFolder();
-      if (from !== undefined) {
-        sayWhatIsNew(onEvent, from, await loadBase(from, started.model, parameters));
-      }
-      if (teacher !== undefined && recipe.teacher?.initialize) {
-        const taken = await initializeFromTeacher(parameters, teacher, addresses);
-        onEvent({ type: "message", text: taken });
-      }
-    },
-    validate: async (parameters) => await evaluator?.measure(parameters),
-    writeModel: async (folder, parameters) => {
-      // What is given, such as a teacher, is no part of the model.
-      const own = new Map(addresses.map((address) => [address, parameters.get(address)!]));
-      if (adapted === undefined) await writeStartedModel(folder, start, own, recipe.training.save_dtype);
-      else await writeAdaptedModel(folder, adapted, own, recipe.training.save_dtype);
-    },
-    onEvent,
-    signal: options.signal,
-    ...(options.brake !== undefined && { brake: options.brake }),
-  };
+  // Refuses frozen parameters that there are not.
+  learnerOptionsOf(asked.training, objective, asked.training.seed);
+  const source = { task, data, context, onEvent };
+  const evaluator = await evaluatorOf(source, "validation", device, start);
   try {
+    const set = task.open(await trainingExamples(source, options), context);
+    const batches = batchesOf(set, asked);
+    const recipe = withSteps(asked, batches.perEpoch);
+    const addresses = [...listParameters(start.model.parameters).keys()];
+    const parts: RunParts<unknown, ModelBatch> = {
+      directory,
+      recipe,
+      device,
+      objective,
+      *batchesFrom(position): Generator<NextBatch<ModelBatch>> {
+        for (const { position: at, next, rows } of batches.from(position)) {
+          const draw = { seed: recipe.training.seed, epoch: at.epoch };
+          yield { batch: set.batch(rows, draw), position: at, next };
+        }
+      },
+      async initialize(parameters) {
+        if (folders.from !== undefined) {
+          sayWhatIsNew(onEvent, folders.from, await loadBase(folders.from, started.model, parameters));
+        }
+        if (teacher !== undefined && recipe.teacher?.initialize) {
+          const taken = await initializeFromTeacher(parameters, teacher, addresses);
+          onEvent({ type: "message", text: taken });
+        }
+      },
+      validate: async (parameters) => await evaluator?.measure(parameters),
+      writeModel: async (folder, parameters) => {
+        // What is given, such as a teacher, is no part of the model.
+        const own = new Map(addresses.map((address) => [address, parameters.get(address)!]));
+        if (adapted === undefined) await writeStartedModel(folder, start, own, recipe.training.save_dtype);
+        else await writeAdaptedModel(folder, adapted, own, recipe.training.save_dtype);
+      },
+      onEvent,
+      signal: options.signal,
+      ...(options.brake !== undefined && { brake: options.brake }),
+    };
     return await runTraining(parts, options.resume);
   } finally {
     await evaluator?.dispose();
   }
+}
+
+/** @throws QkvError "config" for a metric that is not measured */
+function checkMeasures(recipe: ModelRecipe, task: AnyTask, data: TrainingData<ModelTaskName>): void {
+  const { metric_for_best_model: metric, early_stopping_patience: patience } = recipe.training;
+  const known = ["loss", ...task.metrics(recipe)];
+  if (!known.includes(metric)) {
+    throw new QkvError(
+      "config",
+      `recipe: training.metric_for_best_model must be one of ${known.join(", ")}; got "${metric}"${didYouMean(metric, known)}`,
+    );
+  }
+  if (data.filesOf("validation").files.length > 0) return;
+  const idle =
+    metric !== "loss" ? "metric_for_best_model" : patience !== null ? "early_stopping_patience" : undefined;
+  if (idle === undefined) return;
+  throw new QkvError(
+    "config",
+    `recipe: training.${idle} needs validation data; got none; give data.validation or data.validation_split`,
+  );
 }
 
 /** The table's types are those of one task each; here it is whichever the recipe names. */
@@ -136,9 +153,28 @@ export function contextOf(
   return { recipe, model, tokenizers, longest: longestInput({ model, tokenizers }), folder };
 }
 
+/** The folders that a recipe names, found. */
+interface Folders {
+  readonly from: string | undefined;
+  readonly tokenizer: string | undefined;
+  readonly teacher: string | undefined;
+}
+
+async function foldersOf({ recipe, dataFolder, resume }: TrainModelOptions): Promise<Folders> {
+  const place = async (name: string | undefined, isNeeded = true) =>
+    name === undefined || !isNeeded ? undefined : await folderOf(name, dataFolder);
+  // A run that goes on has all of its model, but for the weights under its adapters.
+  const begins = !resume || recipe.training.peft !== null;
+  return {
+    from: await place(recipe.model.from, begins),
+    tokenizer: await place(recipe.tokenizer.from, begins),
+    teacher: await place(recipe.teacher?.from),
+  };
+}
+
 /** A folder that a recipe names: relative to the data, to where the command runs, or a shipped model's name. */
 async function folderOf(name: string, dataFolder: string): Promise<string> {
-  const beside = join(dataFolder, name);
+  const beside = resolve(dataFolder, name);
   return (await kindOf(beside)) === "folder" ? beside : await findModel(name);
 }
 
@@ -147,28 +183,30 @@ async function startOf(
   options: TrainModelOptions,
   task: AnyTask,
   data: TrainingData<ModelTaskName>,
+  folders: Folders,
 ): Promise<ModelStart> {
-  const { recipe, directory, dataFolder, onEvent } = options;
+  const { recipe, directory, onEvent } = options;
   const folder = join(directory, "start");
+  const labelSmoothing = recipe.task === "text2text-generation" ? recipe.objective.label_smoothing_factor : 0;
+  const reopen = () => readModelStart(folder, task.head(recipe), { labelSmoothing });
   if (options.resume && (await kindOf(join(folder, "config.json"))) !== undefined) {
-    return await readModelStart(folder, task.head);
+    return await reopen();
   }
-  const place = async (name: string | undefined) =>
-    name === undefined ? undefined : await folderOf(name, dataFolder);
   const start = await createModelStart({
     recipe,
-    head: task.head,
+    head: task.head(recipe),
     newModel: task.newModel,
-    labels: await labelsOf(recipe, task, data),
-    from: await place(recipe.model.from),
-    tokenizerFrom: await place(recipe.tokenizer.from),
-    async *lines() {
+    labels: () => labelsOf(recipe, task, data),
+    from: folders.from,
+    // A student reads as its teacher does.
+    tokenizerFrom: folders.tokenizer ?? folders.from ?? folders.teacher,
+    async *texts() {
       for await (const record of data.records("train")) yield* textsOf(record);
     },
     onProgress: (done, total) => onEvent({ type: "preparing", what: "learning pieces", done, total }),
   });
   await writeStartedModel(folder, start, new Map(), "float32");
-  return await readModelStart(folder, task.head);
+  return await reopen();
 }
 
 async function labelsOf(recipe: ModelRecipe, task: AnyTask, data: TrainingData<ModelTaskName>) {
@@ -181,99 +219,10 @@ async function labelsOf(recipe: ModelRecipe, task: AnyTask, data: TrainingData<M
   return found.size === 0 ? ["LABEL_0"] : sortLabels(found);
 }
 
-/** The training's examples, tokenized once and kept. */
-async function trainingStore(
-  { recipe, directory, onEvent, signal }: TrainModelOptions,
-  task: AnyTask,
-  data: TrainingData<ModelTaskName>,
-  context: TaskContext,
-): Promise<ExampleStore> {
-  const { data: choices, objective, task: name } = recipe;
-  let place = "";
-  const prepared = await prepareTokens({
-    folder: join(directory, "data", "train"),
-    inputs: data.filesOf("train").files,
-    settings: [name, choices, objective, recipe.training.seed, fingerprintOfTokenizers(context.tokenizers)],
-    columns: mapValues(task.columns, (kind) => columnSpec(kind, context)),
-    async *examples() {
-      for await (const record of data.records("train", { report: true })) {
-        place = record.where;
-        yield* task.encode(record, context);
-      }
-    },
-    placeOf: () => place,
-    onProgress: (done) => onEvent({ type: "preparing", what: "tokenizing train", done, total: done }),
-    signal,
-  });
-  onEvent({
-    type: "message",
-    text: `train: ${prepared.length.toLocaleString("en-US")} examples${prepared.reused ? ", as they were prepared before" : ""}`,
-  });
-  return openTokenStore(prepared.folder);
-}
-
-function columnSpec(kind: ColumnKind, { model, tokenizers }: TaskContext) {
-  if (kind === "floats") return { type: "float32" as const };
-  const bound = Math.max(model.config.vocabSize, tokenizers.source.vocabSize, 1 << 16);
-  return kind === "labels" ? { bound, least: -100 } : { bound };
-}
-
-function mapValues<From, To>(
-  table: Readonly<Record<string, From>>,
-  map: (value: From) => To,
-): Record<string, To> {
-  return Object.fromEntries(Object.entries(table).map(([name, value]) => [name, map(value)]));
-}
-
-/** What measures a model on a part of the data; nothing where there is no such part. */
-export async function evaluatorOf(
-  { device, onEvent, directory }: Pick<TrainModelOptions, "device" | "onEvent" | "directory">,
-  split: Split,
-  task: AnyTask,
-  data: TrainingData<ModelTaskName>,
-  context: TaskContext,
-  start: ModelStart,
-): Promise<Evaluator<ModelTaskName> | undefined> {
-  if (data.filesOf(split).files.length === 0) return undefined;
-  const heldOut = await heldOutOf(split, task, data, context);
-  const { length } = heldOut.records;
-  onEvent({ type: "message", text: `${split}: ${length.toLocaleString("en-US")} records` });
-  const opened = {
-    folder: directory,
-    model: start.model,
-    config: start.config,
-    generationConfig: start.generationConfig ?? {},
-    tokenizers: start.tokenizers,
-  };
-  return await Evaluator.create(device, task, context, heldOut, opened);
-}
-
-async function heldOutOf(
-  split: Split,
-  task: AnyTask,
-  data: TrainingData<ModelTaskName>,
-  context: TaskContext,
-): Promise<HeldOut> {
-  const store = new ExampleList(task.columns);
-  const records: TrainingRecord[] = [];
-  const recordOf: number[] = [];
-  for await (const record of data.records(split, { report: true })) {
-    for (const example of task.encode(record, context) as Iterable<Example>) {
-      store.add(example);
-      recordOf.push(records.length);
-    }
-    records.push(record);
-  }
-  return { set: task.open(store, context, "validation"), store, records, recordOf };
-}
-
 /** The recipe with the number of steps that its epochs come to. */
-function withSteps(recipe: ModelRecipe, perEpoch: number | undefined): ModelRecipe & RunRecipe {
+function withSteps(recipe: ModelRecipe, perEpoch: number): ModelRecipe & RunRecipe {
   const { num_train_epochs: epochs, gradient_accumulation_steps: accumulation } = recipe.training;
-  if (recipe.training.max_steps === null && perEpoch === undefined) {
-    throw new QkvError("config", `recipe ${recipe.name}: windows have no epochs; give training.max_steps`);
-  }
-  const max_steps = recipe.training.max_steps ?? Math.max(1, Math.ceil((epochs * perEpoch!) / accumulation));
+  const max_steps = recipe.training.max_steps ?? Math.max(1, Math.ceil((epochs * perEpoch) / accumulation));
   return { ...recipe, training: { ...recipe.training, max_steps } };
 }
 

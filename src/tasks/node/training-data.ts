@@ -6,7 +6,7 @@ import type { ModelRecipe, ModelTaskName } from "../../training/model-recipe.ts"
 import type { RunEvent } from "../../training/run-events.ts";
 import { QkvError } from "../../util/errors.ts";
 import { RandomStream, randomKey } from "../../util/random.ts";
-import type { TrainingRecord } from "../training/training-task.ts";
+import type { TrainingRecord, TrainingTask } from "../training/training-task.ts";
 
 /** The parts that data are divided into. */
 export type Split = "train" | "validation" | "test";
@@ -15,6 +15,7 @@ export type Split = "train" | "validation" | "test";
 export class TrainingData<Name extends ModelTaskName> {
   readonly #recipe: ModelRecipe<Name>;
   readonly #fields: FieldTypes;
+  readonly #columns: Readonly<Record<string, string | readonly string[]>>;
   readonly #dataFolder: string;
   readonly #onEvent: (event: RunEvent) => void;
   readonly #signal: AbortSignal;
@@ -23,11 +24,12 @@ export class TrainingData<Name extends ModelTaskName> {
 
   constructor(
     recipe: ModelRecipe<Name>,
-    fields: FieldTypes,
+    task: Pick<TrainingTask<Name>, "fields" | "usualColumns">,
     where: { readonly dataFolder: string; readonly signal: AbortSignal; onEvent(event: RunEvent): void },
   ) {
     this.#recipe = recipe;
-    this.#fields = fields;
+    this.#fields = task.fields(recipe);
+    this.#columns = { ...task.usualColumns, ...recipe.data.columns };
     this.#dataFolder = where.dataFolder;
     this.#onEvent = where.onEvent;
     this.#signal = where.signal;
@@ -68,11 +70,41 @@ export class TrainingData<Name extends ModelTaskName> {
     }
   }
 
+  /**
+   * The examples of a part's records. A record that contradicts itself counts as a bad row: it ends the reading, or is
+   * left out.
+   */
+  async *examples<Made>(
+    split: Split,
+    encode: (record: TrainingRecord) => Iterable<Made>,
+  ): AsyncGenerator<
+    { readonly record: TrainingRecord; readonly examples: readonly Made[] },
+    void,
+    undefined
+  > {
+    const leftOut: string[] = [];
+    for await (const record of this.records(split, { report: true })) {
+      let examples: readonly Made[];
+      try {
+        examples = [...encode(record)];
+      } catch (error) {
+        const isBad = error instanceof QkvError && error.code === "data";
+        if (!isBad || this.#recipe.data.on_bad_row !== "skip") throw error;
+        leftOut.push(error.message);
+        continue;
+      }
+      yield { record, examples };
+    }
+    if (leftOut.length === 0) return;
+    const text = `${split}: left out ${leftOut.length} more: ${leftOut.slice(0, 5).join(" | ")}`;
+    this.#onEvent({ type: "message", text });
+  }
+
   #read(file: string) {
-    const { columns, format, column_names, on_bad_row, documents } = this.#recipe.data;
+    const { format, column_names, on_bad_row, documents } = this.#recipe.data;
     return readRecords(file, {
       fields: this.#fields,
-      columns,
+      columns: this.#columns,
       onBadRow: on_bad_row,
       ...(format !== undefined && { format }),
       ...(column_names !== undefined && { columnNames: column_names }),
@@ -122,13 +154,18 @@ export class TrainingData<Name extends ModelTaskName> {
   }
 }
 
-/** The texts of a record, for a vocabulary to be learned from. */
+/** The texts of a record, for a vocabulary to be learned from, as they are read afterwards. */
 export function textsOf({ fields }: TrainingRecord): string[] {
   return Object.entries(fields).flatMap(([name, value]) => {
     if (["label", "tags", "answers", "answer_start"].includes(name)) return [];
-    if (typeof value === "string") return value.split("\n");
+    if (typeof value === "string") return [value];
     return Array.isArray(value) && value.every((item) => typeof item === "string") ? [value.join(" ")] : [];
   });
+}
+
+/** The lines of texts, for vocabularies whose pieces lie within a line. */
+export async function* linesOf(texts: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  for await (const text of texts) yield* text.split("\n");
 }
 
 /** Where a part's tokens are kept. */

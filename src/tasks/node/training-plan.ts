@@ -1,4 +1,5 @@
 import { dirname, join, resolve } from "node:path";
+import { modelTaskNames } from "../../training/model-recipe.ts";
 import { overrideRecipe, parseRecipe, type Recipe } from "../../training/recipe.ts";
 import { didYouMean, QkvError } from "../../util/errors.ts";
 import { fileError } from "../../util/node/file-error.ts";
@@ -160,6 +161,19 @@ function fromTask(options: TrainOptions, task: string): Origin {
   const other = (["recipe", "source", "target"] as const).find((name) => options[name] !== undefined);
   if (other !== undefined) {
     throw new QkvError("option", `train: takes a task with its files, or ${other}; got both; leave one out`);
+  }
+  if (task === "translation") {
+    throw new QkvError(
+      "option",
+      "train: a translator is trained from source and target, two files of lines; got the task translation; leave it out",
+    );
+  }
+  if (!(modelTaskNames as readonly string[]).includes(task)) {
+    const known = modelTaskNames.join(", ");
+    throw new QkvError(
+      "option",
+      `train: the task must be one of ${known}; got "${task}"${didYouMean(task, modelTaskNames)}`,
+    );
   }
   const { train, validation, model } = options;
   if (train === undefined) {

@@ -2,7 +2,7 @@ import type { Tensor } from "../../graph/tensor.ts";
 import { parameterTensors } from "../../nn/parameters.ts";
 import type { Device, DeviceArray, Program } from "../../runtime/device.ts";
 import type { ModelTaskName } from "../../training/model-recipe.ts";
-import { allInputs, lossOf, modelObjective } from "../../training/objectives/model-objective.ts";
+import { allInputs, lossOf } from "../../training/objectives/model-objective.ts";
 import type { Measured } from "../../training/run-events.ts";
 import { QkvError } from "../../util/errors.ts";
 import type { TaskModel } from "../task.ts";
@@ -109,13 +109,14 @@ function outputsOf<Name extends ModelTaskName>(
   context: TaskContext<Name>,
 ): Map<string, Tensor> {
   const { model } = context;
-  if (task.needsLogits) {
-    const outputs = model.forward(parameterTensors(model.parameters) as never, allInputs(model), "inference");
-    return new Map([
-      ["loss", lossOf(model, outputs.loss?.sum)],
-      ["logits", outputs.logits!],
-    ]);
+  const objective = task.objective?.(context, "inference");
+  if (objective !== undefined && task.scores === undefined) {
+    return new Map([["loss", objective.loss(parameterTensors(objective.parameters) as never)]]);
   }
-  const objective = task.objective?.(context, "inference") ?? modelObjective(model, "inference");
-  return new Map([["loss", objective.loss(parameterTensors(objective.parameters) as never)]]);
+  const outputs = model.forward(parameterTensors(model.parameters) as never, allInputs(model), "inference");
+  const scores = task.scores?.(outputs);
+  return new Map([
+    ["loss", lossOf(model, outputs.loss?.sum)],
+    ...(scores === undefined ? [] : [["logits", scores] as const]),
+  ]);
 }

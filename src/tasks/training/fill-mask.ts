@@ -1,7 +1,9 @@
 import { ignoredLabel } from "../../nn/losses.ts";
-import { maskTokens } from "../../training/corruption/mask-tokens.ts";
+import { type MaskingOptions, maskTokens } from "../../training/corruption/mask-tokens.ts";
 import { maskTokenOf } from "../mask-token.ts";
+import { largestPlace, softmax } from "../probabilities.ts";
 import { perplexityTally } from "./perplexity.ts";
+import { nextSentenceRows, type RowSource } from "./segment-pairs.ts";
 import { smallBert } from "./small-models.ts";
 import {
   blockLengthOf,
@@ -11,60 +13,120 @@ import {
   randomOfBlock,
   tokenStream,
 } from "./text-blocks.ts";
-import { modelBatch, padRows, type TaskContext, type TrainingTask, textRows } from "./training-task.ts";
+import {
+  type Draw,
+  modelBatch,
+  padRows,
+  type Tally,
+  type TaskContext,
+  type TrainingSet,
+  type TrainingTask,
+  textRows,
+} from "./training-task.ts";
 
 type Context = TaskContext<"fill-mask">;
 
 /**
- * Hidden tokens. Texts follow one another and are cut into blocks, each with the tokenizer's special tokens around.
+ * Hidden tokens. Texts follow one another and are cut into blocks, each with the tokenizer's special tokens around; or,
+ * with `next_sentence`, each block becomes a pair of segments, and it is asked, too, whether they belong together.
  * Source: Devlin et al., 2019, 3.1; whole texts packed and masks drawn anew each epoch: Liu et al., 2019, 4.1 and 4.2.
  */
 export const maskedTokenTraining: TrainingTask<"fill-mask"> = {
-  head: "masked-lm",
+  head: ({ objective }) => (objective.next_sentence ? "pre-training" : "masked-lm"),
   newModel: smallBert,
   columns: { ids: "ids" },
   fields: () => ({ text: "string" }),
   encode: encodePieces,
 
-  open(store, context: Context) {
-    const { recipe, tokenizers, model } = context;
-    const { block_size, mlm_probability: probability, masking } = recipe.objective;
-    const { before, after } = framesOf(tokenizers.source);
-    const special = new Set(
-      tokenizers.source.addedTokens.filter((token) => token.special).map(({ id }) => id),
-    );
-    const options = {
-      probability,
-      maskId: maskTokenOf(tokenizers.source, recipe.name).id,
-      vocabSize: tokenizers.source.vocabSize,
-      isSpecial: (id: number) => special.has(id),
-    };
-    const blocks = blocksOf(
-      tokenStream(store),
-      blockLengthOf(context, block_size, before.length + after.length),
-    );
+  open(store, context: Context): TrainingSet {
+    const { masking, next_sentence } = context.recipe.objective;
+    const options = maskingOptions(context);
+    const stream = tokenStream(store);
+    const rows = next_sentence ? nextSentenceRows(stream, context) : blockRows(stream, context);
     return {
-      length: blocks.length,
-      width: (index) => blocks.lengthOf(index) + before.length + after.length,
-      batch(indices, draw) {
-        const epoch = masking === "static" ? 0 : draw.epoch;
-        const rows = Array.from(indices, (index) => {
-          const ids = [...before, ...blocks.block(index), ...after];
-          return maskTokens(ids, options, randomOfBlock("masks", { ...draw, epoch }, index));
-        });
-        const labels = rows.map((row) => row.labels);
-        const count = labels.reduce(
-          (sum, row) => sum + row.filter((label) => label !== ignoredLabel).length,
-          0,
-        );
-        const inputs = textRows(
-          context,
-          rows.map(({ inputIds }) => inputIds),
-        );
-        const multiple = recipe.training.pad_to_multiple_of;
-        return modelBatch(model, { ...inputs, labels: padRows(labels, ignoredLabel, multiple) }, count);
+      length: rows.length,
+      width: rows.width,
+      batch(indices, { seed, epoch }) {
+        const draw = { seed, epoch: masking === "static" ? 0 : epoch };
+        return maskedBatch(context, rows, Array.from(indices), draw, options);
       },
     };
   },
-  tally: perplexityTally,
+  metrics: ({ objective }) =>
+    objective.next_sentence ? ["perplexity", "next_sentence_accuracy"] : ["perplexity"],
+  scores: ({ seqRelationshipLogits }) => seqRelationshipLogits,
+  tally: ({ set }, { recipe }) => (recipe.objective.next_sentence ? pairTally(set) : perplexityTally()),
 };
+
+/** Blocks of the texts as they follow one another. */
+function blockRows(stream: ReturnType<typeof tokenStream>, context: Context): RowSource {
+  const { before, after } = framesOf(context.tokenizers.source);
+  const around = before.length + after.length;
+  const blocks = blocksOf(stream, blockLengthOf(context, context.recipe.objective.block_size, around));
+  return {
+    length: blocks.length,
+    width: (index) => blocks.lengthOf(index) + around,
+    row: (index) => ({ ids: [...before, ...blocks.block(index), ...after] }),
+  };
+}
+
+function maskingOptions({ recipe, tokenizers }: Context): MaskingOptions {
+  const { addedTokens, vocabSize } = tokenizers.source;
+  const special = new Set(addedTokens.filter((token) => token.special).map(({ id }) => id));
+  return {
+    probability: recipe.objective.mlm_probability,
+    maskId: maskTokenOf(tokenizers.source, recipe.name).id,
+    vocabSize,
+    isSpecial: (id: number) => special.has(id),
+  };
+}
+
+function maskedBatch(
+  context: Context,
+  rows: RowSource,
+  indices: readonly number[],
+  draw: Draw,
+  options: MaskingOptions,
+) {
+  const whole = indices.map((index) => rows.row(index, randomOfBlock("pairs", draw, index)));
+  const masked = whole.map(({ ids }, row) =>
+    maskTokens(ids, options, randomOfBlock("masks", draw, indices[row]!)),
+  );
+  const labels = masked.map((row) => row.labels);
+  const typeIds = whole.every((row) => row.typeIds !== undefined)
+    ? whole.map((row) => row.typeIds!)
+    : undefined;
+  const text = textRows(
+    context,
+    masked.map(({ inputIds }) => inputIds),
+    typeIds,
+  );
+  const multiple = context.recipe.training.pad_to_multiple_of;
+  const inputs = { ...text, labels: padRows(labels, ignoredLabel, multiple) };
+  if (!context.recipe.objective.next_sentence) {
+    const hidden = labels.reduce((sum, row) => sum + row.filter((id) => id !== ignoredLabel).length, 0);
+    return modelBatch(context.model, inputs, hidden);
+  }
+  const relation = Int32Array.from(whole, ({ isRandom }) => (isRandom ? 1 : 0));
+  const nextSentenceLabel = { data: relation, shape: [whole.length] };
+  return modelBatch(context.model, { ...inputs, nextSentenceLabel }, whole.length);
+}
+
+/** How often it is told rightly whether segments belong together, and the perplexity of hidden tokens alone. */
+function pairTally(set: TrainingSet): Tally {
+  let [right, count, pairLoss] = [0, 0, 0];
+  return {
+    visit(index, { data }) {
+      // As at every evaluation, so that the label is the one that the model was asked for.
+      const { inputs } = set.batch([index], { seed: 0, epoch: 0 });
+      const label = inputs.nextSentenceLabel!.data[0]!;
+      if (largestPlace(data) === label) right++;
+      pairLoss -= Math.log(softmax(data)[label]!);
+      count++;
+    },
+    finish: (loss) => ({
+      perplexity: Math.exp(loss - pairLoss / count),
+      next_sentence_accuracy: right / count,
+    }),
+  };
+}

@@ -23,7 +23,7 @@ type Context = TaskContext<"question-answering">;
  * Source: Devlin et al., 2019, 4.2.
  */
 export const answeringTraining: TrainingTask<"question-answering"> = {
-  head: "question-answering",
+  head: () => "question-answering",
   newModel: smallBert,
   columns: { ids: "ids", typeIds: "ids", places: "ids" },
 
@@ -34,6 +34,8 @@ export const answeringTraining: TrainingTask<"question-answering"> = {
     // Where it is not given, the first place at which the answer stands.
     ...("answer_start" in data.columns && { answer_start: "numbers" as const }),
   }),
+
+  usualColumns: { answers: ["answers", "answer"] },
 
   encode(record: TrainingRecord, { recipe, tokenizers, longest }: Context) {
     const { question, context } = record.fields as { question: string; context: string };
@@ -65,6 +67,7 @@ export const answeringTraining: TrainingTask<"question-answering"> = {
     },
   }),
 
+  metrics: () => ["exact_match", "f1"],
   async trial(device, opened, { records }, { recipe }: Context): Promise<Trial> {
     const task = await questionAnswering.open(device, opened, "question-answering");
     const questions = records.map(

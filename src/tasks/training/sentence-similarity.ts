@@ -1,6 +1,7 @@
 import type { HostInput } from "../../models/family.ts";
 import { completeInputs } from "../../models/inputs.ts";
 import { contrastiveObjective, pairSides } from "../../training/objectives/contrastive.ts";
+import { type Features, featureExtraction } from "../feature-extraction.ts";
 import { smallBert } from "./small-models.ts";
 import {
   padRows,
@@ -8,6 +9,7 @@ import {
   type TaskContext,
   type TrainingRecord,
   type TrainingTask,
+  type Trial,
   textRows,
   truncatedTo,
 } from "./training-task.ts";
@@ -16,10 +18,15 @@ type Context = TaskContext<"sentence-similarity">;
 
 /** Vectors of texts: pairs that belong together are nearer than any others of a batch. */
 export const similarityTraining: TrainingTask<"sentence-similarity"> = {
-  head: "base",
+  head: () => "base",
   newModel: smallBert,
   columns: { first: "ids", second: "ids" },
   fields: () => ({ text: "text", text_pair: "text" }),
+
+  usualColumns: {
+    text: ["text", "sentence1", "query", "question"],
+    text_pair: ["text_pair", "sentence2", "positive", "answer"],
+  },
 
   encode({ fields }: TrainingRecord, context: Context) {
     const { text, text_pair } = fields as { text: string; text_pair: string };
@@ -30,6 +37,7 @@ export const similarityTraining: TrainingTask<"sentence-similarity"> = {
     return first.length === 0 || second.length === 0 ? [] : [{ first, second }];
   },
 
+  metrics: () => ["recall_at_1", "mrr"],
   objective: (context: Context, mode) => contrastiveObjective(context.model, context.recipe.objective, mode),
 
   open: (store, context) => ({
@@ -47,4 +55,35 @@ export const similarityTraining: TrainingTask<"sentence-similarity"> = {
       return { inputs, count: indices.length };
     },
   }),
+  /** Whether each text finds its partner among the second texts of all pairs. */
+  async trial(device, opened, { records }, { recipe }: Context): Promise<Trial> {
+    const task = await featureExtraction.open(device, opened, "feature-extraction");
+    const pairs = records.map(({ fields }) => fields as { text: string; text_pair: string });
+    const options = { pooling: recipe.objective.pooling, normalize: true };
+    const vectorsOf = async (texts: readonly string[]) => (await task.run(texts, options, {})) as Features[];
+    return {
+      async run() {
+        const queries = await vectorsOf(pairs.map(({ text }) => text));
+        const documents = await vectorsOf(pairs.map(({ text_pair }) => text_pair));
+        let [first, reciprocal] = [0, 0];
+        queries.forEach(({ data }, query) => {
+          const cosines = documents.map((document) => dotProduct(data, document.data));
+          // Another pair with the same second text is as right.
+          const isOther = (index: number) => pairs[index]!.text_pair !== pairs[query]!.text_pair;
+          const place =
+            1 + cosines.filter((cosine, index) => isOther(index) && cosine >= cosines[query]!).length;
+          if (place === 1) first++;
+          reciprocal += 1 / place;
+        });
+        return { metrics: { recall_at_1: first / pairs.length, mrr: reciprocal / pairs.length } };
+      },
+      dispose: () => task.dispose(),
+    };
+  },
 };
+
+function dotProduct(left: Float32Array, right: Float32Array): number {
+  let sum = 0;
+  for (let index = 0; index < left.length; index++) sum += left[index]! * right[index]!;
+  return sum;
+}

@@ -2,14 +2,7 @@ import { corruptSpans } from "../../training/corruption/corrupt-spans.ts";
 import { QkvError } from "../../util/errors.ts";
 import { perplexityTally } from "./perplexity.ts";
 import { smallT5 } from "./small-models.ts";
-import {
-  blockLengthOf,
-  blocksOf,
-  encodePieces,
-  framesOf,
-  randomOfBlock,
-  tokenStream,
-} from "./text-blocks.ts";
+import { blockLengthOf, blocksOf, framesOf, piecesOf, randomOfBlock, tokenStream } from "./text-blocks.ts";
 import { encoderDecoderBatch } from "./text2text-generation.ts";
 import type { TaskContext, TrainingTask } from "./training-task.ts";
 
@@ -17,11 +10,12 @@ type Context = TaskContext<"span-corruption">;
 
 /** What stood in the gaps of a text, each named by a sentinel. Source: Raffel et al., 2020, 3.1.4. */
 export const spanCorruptionTraining: TrainingTask<"span-corruption"> = {
-  head: "sequence-to-sequence",
+  head: () => "sequence-to-sequence",
   newModel: smallT5,
   columns: { ids: "ids" },
   fields: () => ({ text: "string" }),
-  encode: encodePieces,
+  // As in T5's code nothing stands between texts: the end token says that a target ends.
+  encode: (record, context) => piecesOf(record, context, undefined),
 
   open(store, context: Context) {
     const { recipe, tokenizers } = context;
@@ -60,5 +54,6 @@ export const spanCorruptionTraining: TrainingTask<"span-corruption"> = {
       },
     };
   },
+  metrics: () => ["perplexity"],
   tally: perplexityTally,
 };

@@ -13,20 +13,34 @@ export interface TokenStream {
 /** How many tokens of a text are kept together; long texts lie in several pieces, so that each is soon read. */
 const pieceLength = 4096;
 
-/** A text's tokens without special ones around, and the end token behind, in pieces. */
-export function* encodePieces(
+/**
+ * A text's tokens without special ones around, and the end token behind, in pieces. Texts follow one another and are
+ * cut wherever a block is full, so a block may begin and end within a sentence and go on into the next text, with the
+ * end token between: what RoBERTa's paper calls FULL-SENTENCES, but for the whole sentences, which it fills blocks
+ * with as long as they fit.
+ * Source: Liu et al., 2019, 4.2.
+ */
+export function encodePieces(record: TrainingRecord, context: TaskContext): Generator<Example> {
+  return piecesOf(record, context, endOfText(context.tokenizers.source, context.model.config.eosTokenId));
+}
+
+/** @param end - the token behind each text, where there shall be one */
+export function* piecesOf(
   { fields }: TrainingRecord,
-  { tokenizers, model }: TaskContext,
+  { tokenizers }: TaskContext,
+  end: number | undefined,
 ): Generator<Example> {
-  const ids = tokenizers.source.encodeIds(fields.text as string, { addSpecialTokens: false });
-  const end = endOfText(tokenizers.source, model.config.eosTokenId);
+  const text = fields.text as string;
+  // An empty line would be nothing but an end.
+  if (text.trim() === "") return;
+  const ids = tokenizers.source.encodeIds(text, { addSpecialTokens: false });
   if (end !== undefined) ids.push(end);
   for (let start = 0; start < ids.length; start += pieceLength)
     yield { ids: ids.slice(start, start + pieceLength) };
 }
 
 /** The token between texts: the model's end, or what stands behind every text. */
-function endOfText(tokenizer: Tokenizer, eosTokenId: number | undefined): number | undefined {
+export function endOfText(tokenizer: Tokenizer, eosTokenId: number | undefined): number | undefined {
   return eosTokenId ?? framesOf(tokenizer).after.at(-1);
 }
 
@@ -84,6 +98,11 @@ export function framesOf(tokenizer: Tokenizer): { before: number[]; after: numbe
   const first = specialTokensMask.indexOf(0);
   const last = specialTokensMask.lastIndexOf(0);
   return { before: ids.slice(0, Math.max(0, first)), after: ids.slice(last + 1) };
+}
+
+/** Whether a sentence ends with a token, told by its last character. */
+export function endsSentence(tokenizer: Tokenizer): (id: number) => boolean {
+  return (id) => /[.!?]$/.test(tokenizer.idToToken(id) ?? "");
 }
 
 /** What a block is drawn with in an epoch: a pure function of seed, epoch and the block's number. */

@@ -2,10 +2,18 @@ import type { FieldTypes } from "../../data/record-fields.ts";
 import { scoreClassification } from "../../metrics/classification.ts";
 import { pearsonCorrelation, spearmanCorrelation } from "../../metrics/correlation.ts";
 import type { ModelRecipe } from "../../training/model-recipe.ts";
+import { type ModelBatch, modelObjective } from "../../training/objectives/model-objective.ts";
+import {
+  balancedWeights,
+  textWeights,
+  weightedClassificationObjective,
+} from "../../training/objectives/weighted-classification.ts";
+import { QkvError } from "../../util/errors.ts";
 import { largestPlace } from "../probabilities.ts";
 import { labelId } from "./labels.ts";
 import { smallBert } from "./small-models.ts";
 import {
+  type ExampleStore,
   type HeldOut,
   type Metrics,
   modelBatch,
@@ -30,7 +38,7 @@ const labelTypes = {
 
 /** Labels of one text, or of two that are read together: one of several, any number of them, or a number. */
 export const classificationTraining: TrainingTask<"text-classification"> = {
-  head: "sequence-classification",
+  head: () => "sequence-classification",
   newModel: smallBert,
   columns: { ids: "ids", typeIds: "ids", labels: "floats" },
 
@@ -39,6 +47,8 @@ export const classificationTraining: TrainingTask<"text-classification"> = {
     ...("text_pair" in data.columns && { text_pair: "text" }),
     label: labelTypes[objective.problem_type],
   }),
+
+  usualColumns: { text: ["text", "sentence", "content"], label: ["label", "labels", "class"] },
 
   labelsIn: ({ fields: { label } }, { objective }: Recipe) =>
     objective.problem_type === "regression" ? [] : [label as string | string[]].flat(),
@@ -53,21 +63,25 @@ export const classificationTraining: TrainingTask<"text-classification"> = {
     return ids.length === 0 ? [] : [{ ids, typeIds, labels: labelsOf(record, context) }];
   },
 
-  open: (store, context) => ({
-    length: store.length,
-    width: (index) => store.lengthOf("ids", index),
-    batch(indices) {
-      const ids = rowsOf(store, "ids", indices);
-      const spec = context.model.inputs.labels!;
-      const isWhole = spec.dtype === "int32";
-      const { data, shape } = padRows(rowsOf(store, "labels", indices), 0, 1, isWhole ? "whole" : "fraction");
-      const labels = { data, shape: spec.dims.length === 1 ? [indices.length] : shape };
-      const inputs = { ...textRows(context, ids, rowsOf(store, "typeIds", indices)), labels };
-      return modelBatch(context.model, inputs, isWhole ? indices.length : data.length);
-    },
-  }),
+  objective: ({ model, recipe }: Context, mode) =>
+    recipe.objective.class_weights === undefined
+      ? modelObjective(model, mode)
+      : weightedClassificationObjective(model, mode),
 
-  needsLogits: true,
+  open(store, context: Context, purpose = "training") {
+    // What is measured counts each text once, so that models with other weights can be compared.
+    const weights = purpose === "training" ? weightsOf(store, context) : undefined;
+    return {
+      length: store.length,
+      width: (index) => store.lengthOf("ids", index),
+      batch(indices) {
+        const batch = classificationBatch(store, context, indices);
+        return weights === undefined ? batch : withWeights(batch, weights);
+      },
+    };
+  },
+  metrics: ({ objective }) => scores[objective.problem_type].names,
+  scores: ({ logits }) => logits,
   tally({ store }: HeldOut, { recipe }: Context): Tally {
     const expected: number[][] = [];
     const predicted: number[][] = [];
@@ -76,45 +90,93 @@ export const classificationTraining: TrainingTask<"text-classification"> = {
         expected.push(Array.from(store.values("labels", index)));
         predicted.push(Array.from(data));
       },
-      finish: () => scores[recipe.objective.problem_type](expected, predicted),
+      finish: () => scores[recipe.objective.problem_type].of(expected, predicted),
     };
   },
 };
 
+function classificationBatch(store: ExampleStore, context: Context, indices: ArrayLike<number>): ModelBatch {
+  const ids = rowsOf(store, "ids", indices);
+  const spec = context.model.inputs.labels!;
+  const isWhole = spec.dtype === "int32";
+  const { data, shape } = padRows(rowsOf(store, "labels", indices), 0, 1, isWhole ? "whole" : "fraction");
+  const labels = { data, shape: spec.dims.length === 1 ? [indices.length] : shape };
+  const inputs = { ...textRows(context, ids, rowsOf(store, "typeIds", indices)), labels };
+  return modelBatch(context.model, inputs, isWhole ? indices.length : data.length);
+}
+
+/** How much a text of each label counts, where the recipe says so. */
+function weightsOf(store: ExampleStore, { recipe, model }: Context): readonly number[] | undefined {
+  const { class_weights: wanted } = recipe.objective;
+  const labels = model.config.labels ?? [];
+  if (wanted === undefined) return undefined;
+  if (wanted !== "balanced") {
+    if (wanted.length === labels.length) return wanted;
+    throw new QkvError(
+      "config",
+      `recipe: objective.class_weights must have one number for each label (${labels.join(", ")}); got ${wanted.length}`,
+    );
+  }
+  const counts = labels.map(() => 0);
+  for (let index = 0; index < store.length; index++) counts[store.values("labels", index)[0]!]!++;
+  return balancedWeights(counts);
+}
+
+/** The loss of a batch is divided by its weights. */
+function withWeights({ inputs }: ModelBatch, ofLabels: readonly number[]): ModelBatch {
+  const data = Float32Array.from(inputs.labels!.data, (label) => ofLabels[label]!);
+  const count = data.reduce((sum, weight) => sum + weight, 0);
+  return { inputs: { ...inputs, [textWeights]: { data, shape: [data.length] } }, count };
+}
+
+type Numbers = readonly (readonly number[])[];
+
 /** What is measured: labels as they are, and the model's numbers, text by text. */
 const scores: {
-  readonly [Type in Recipe["objective"]["problem_type"]]: (
-    expected: readonly number[][],
-    predicted: readonly number[][],
-  ) => Metrics;
+  readonly [Type in Recipe["objective"]["problem_type"]]: {
+    readonly names: readonly string[];
+    of(expected: Numbers, predicted: Numbers): Metrics;
+  };
 } = {
-  single_label_classification(expected, predicted) {
-    const score = scoreClassification(
-      expected.map(([label]) => label!),
-      predicted.map(largestPlace),
-    );
-    return {
-      accuracy: score.accuracy,
-      macro_f1: score.macro.f1,
-      matthews_correlation: score.matthewsCorrelation,
-    };
+  single_label_classification: {
+    names: ["accuracy", "macro_f1", "matthews_correlation"],
+    of(expected, predicted) {
+      const score = scoreClassification(
+        expected.map(([label]) => label!),
+        predicted.map(largestPlace),
+      );
+      return {
+        accuracy: score.accuracy,
+        macro_f1: score.macro.f1,
+        matthews_correlation: score.matthewsCorrelation,
+      };
+    },
   },
-  multi_label_classification(expected, predicted) {
-    let [right, given, wanted, whole] = [0, 0, 0, 0];
-    expected.forEach((labels, text) => {
-      const chosen = predicted[text]!.map((score) => (score > 0 ? 1 : 0));
-      labels.forEach((label, id) => {
-        right += label * chosen[id]!;
-        given += chosen[id]!;
-        wanted += label;
+  multi_label_classification: {
+    names: ["micro_f1", "exact_match"],
+    of(expected, predicted) {
+      let [right, given, wanted, whole] = [0, 0, 0, 0];
+      expected.forEach((labels, text) => {
+        const chosen = predicted[text]!.map((score) => (score > 0 ? 1 : 0));
+        labels.forEach((label, id) => {
+          right += label * chosen[id]!;
+          given += chosen[id]!;
+          wanted += label;
+        });
+        if (labels.every((label, id) => label === chosen[id])) whole++;
       });
-      if (labels.every((label, id) => label === chosen[id])) whole++;
-    });
-    return { micro_f1: (2 * right) / Math.max(1, given + wanted), exact_match: whole / expected.length };
+      return { micro_f1: (2 * right) / Math.max(1, given + wanted), exact_match: whole / expected.length };
+    },
   },
-  regression(expected, predicted) {
-    const [wanted, got] = [expected.map(([label]) => label!), predicted.map(([score]) => score!)];
-    return { pearson: pearsonCorrelation(wanted, got), spearman: spearmanCorrelation(wanted, got) };
+  regression: {
+    names: ["pearson", "spearman"],
+    of(expected, predicted) {
+      const [wanted, got] = [expected.map(([label]) => label!), predicted.map(([score]) => score!)];
+      // Of one number, or of numbers that are all the same, there is no correlation.
+      const varies = (numbers: readonly number[]) => numbers.some((number) => number !== numbers[0]);
+      if (!varies(wanted) || !varies(got)) return {};
+      return { pearson: pearsonCorrelation(wanted, got), spearman: spearmanCorrelation(wanted, got) };
+    },
   },
 };
 

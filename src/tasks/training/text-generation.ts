@@ -20,7 +20,7 @@ type Context = TaskContext<"text-generation">;
  * Source: Radford et al., 2018, 3.1.
  */
 export const nextTokenTraining: TrainingTask<"text-generation"> = {
-  head: "causal-lm",
+  head: () => "causal-lm",
   newModel: smallGpt2,
   columns: { ids: "ids" },
   fields: () => ({ text: "string" }),
@@ -56,6 +56,7 @@ export const nextTokenTraining: TrainingTask<"text-generation"> = {
       },
     };
   },
+  metrics: () => ["perplexity", "bits_per_byte"],
   tally(heldOut) {
     const { length } = tokenStream(heldOut.store);
     return textTally(heldOut, Math.max(0, length - 1));
@@ -64,7 +65,7 @@ export const nextTokenTraining: TrainingTask<"text-generation"> = {
   async trial(device, opened, { records }): Promise<Trial | undefined> {
     if (opened.model.generation === undefined) return undefined;
     const task = await textGeneration.open(device, opened, "text-generation");
-    const text = (records[0]?.fields.text as string | undefined) ?? "";
+    const text = records.map(({ fields }) => fields.text as string).find((own) => own.trim() !== "") ?? "";
     // Cut at a blank, so that the model goes on with whole words.
     const prompt = text.slice(0, 60).replace(/\S*$/, "").trimEnd() || text.slice(0, 20);
     const target = text.slice(prompt.length, prompt.length + 200);

@@ -6,6 +6,7 @@ import {
   blockLengthOf,
   blocksOf,
   encodePieces,
+  endsSentence,
   framesOf,
   randomOfBlock,
   tokenStream,
@@ -20,7 +21,7 @@ type Context = TaskContext<"text-infilling">;
  * Source: Lewis et al., 2020, 2.2.
  */
 export const textInfillingTraining: TrainingTask<"text-infilling"> = {
-  head: "sequence-to-sequence",
+  head: () => "sequence-to-sequence",
   newModel: smallBart,
   columns: { ids: "ids" },
   fields: () => ({ text: "string" }),
@@ -35,7 +36,7 @@ export const textInfillingTraining: TrainingTask<"text-infilling"> = {
       meanSpanLength: poisson_lambda,
       maskId: maskTokenOf(tokenizers.source, recipe.name).id,
       permuteSentences: permute_sentences,
-      endsSentence: (id: number) => /[.!?]$/.test(tokenizers.source.idToToken(id) ?? ""),
+      endsSentence: endsSentence(tokenizers.source),
     };
     const blocks = blocksOf(
       tokenStream(store),
@@ -58,5 +59,6 @@ export const textInfillingTraining: TrainingTask<"text-infilling"> = {
       },
     };
   },
+  metrics: () => ["perplexity"],
   tally: perplexityTally,
 };

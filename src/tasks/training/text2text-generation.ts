@@ -20,9 +20,13 @@ type Context = TaskContext<"text2text-generation">;
 
 /** One text for another: a summary, a translation. The decoder is shown the right tokens so far (teacher forcing). */
 export const textToTextTraining: TrainingTask<"text2text-generation"> = {
-  head: "sequence-to-sequence",
+  head: () => "sequence-to-sequence",
   newModel: smallBart,
   fields: () => ({ source: "text", target: "text" }),
+  usualColumns: {
+    source: ["source", "text", "document", "article", "dialogue", "input"],
+    target: ["target", "summary", "highlights", "output"],
+  },
   columns: { ids: "ids", labels: "ids" },
 
   encode({ fields }: TrainingRecord, context: Context) {
@@ -43,6 +47,10 @@ export const textToTextTraining: TrainingTask<"text2text-generation"> = {
     },
   }),
 
+  metrics: ({ objective }) =>
+    objective.eval_generate_samples === 0
+      ? ["perplexity"]
+      : ["perplexity", "rouge1", "rouge2", "rougeL", "bleu"],
   tally: perplexityTally,
 
   async trial(device, opened, { records }, { recipe }: Context): Promise<Trial | undefined> {

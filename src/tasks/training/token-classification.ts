@@ -26,11 +26,16 @@ type Context = TaskContext<"token-classification">;
  * each), and the others do not count. A sentence that is longer than the model reads becomes several examples.
  */
 export const taggingTraining: TrainingTask<"token-classification"> = {
-  head: "token-classification",
+  head: () => "token-classification",
   newModel: smallBert,
   columns: { ids: "ids", typeIds: "ids", labels: "labels", words: "labels" },
 
   fields: ({ objective }) => ({ tokens: "strings", tags: objective.scheme === "IOB1" ? "iob1" : "strings" }),
+
+  usualColumns: {
+    tokens: ["tokens", "token", "words"],
+    tags: ["tags", "tag", "ner_tags", "ner"],
+  },
 
   labelsIn: ({ fields }) => fields.tags as string[],
 
@@ -79,7 +84,8 @@ export const taggingTraining: TrainingTask<"token-classification"> = {
     },
   }),
 
-  needsLogits: true,
+  metrics: () => ["f1", "precision", "recall", "accuracy"],
+  scores: ({ logits }) => logits,
   tally({ store, records, recordOf }: HeldOut, { model }: Context): Tally {
     const names = model.config.labels ?? [];
     const predicted = records.map(({ fields }) =>

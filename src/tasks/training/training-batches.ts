@@ -15,11 +15,14 @@ export interface ExampleBatch extends Omit<PositionedRows, "rows"> {
   readonly rows: ArrayLike<number>;
 }
 
-/** How batches are made: rows of examples drawn anywhere, or epochs in which each example stands once. */
+/**
+ * How batches are made: rows of examples drawn anywhere, or epochs in which each example stands once; and how many
+ * batches an epoch has (of rows drawn anywhere there is no end).
+ */
 export function batchesOf(
   set: TrainingSet,
   recipe: ModelRecipe,
-): { readonly perEpoch: number | undefined; from(position: BatchPosition): Generator<ExampleBatch, never> } {
+): { readonly perEpoch: number; from(position: BatchPosition): Generator<ExampleBatch, never> } {
   const { seed, per_device_train_batch_size: rows, max_tokens: tokensPerBatch } = recipe.training;
   if (set.length === 0) {
     throw new QkvError("data", `${recipe.name}: training needs at least one example; got none`);
@@ -27,7 +30,7 @@ export function batchesOf(
   if ("sampling" in recipe.objective && recipe.objective.sampling === "windows") {
     const rowsPerBatch = rows ?? Math.max(1, Math.floor(tokensPerBatch / set.width(0)));
     return {
-      perEpoch: undefined,
+      perEpoch: Number.POSITIVE_INFINITY,
       from: (position) => randomRows(set.length, { rowsPerBatch, seed }, position),
     };
   }

@@ -1,5 +1,14 @@
 import type { DataRecord, FieldTypes } from "../../data/record-fields.ts";
-import type { Head, HostInput, HostInputs, InputName, Mode, Model } from "../../models/family.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import type {
+  ForwardOutputs,
+  Head,
+  HostInput,
+  HostInputs,
+  InputName,
+  Mode,
+  Model,
+} from "../../models/family.ts";
 import { completeInputs } from "../../models/inputs.ts";
 import type { Device } from "../../runtime/device.ts";
 import type { ModelTokenizers } from "../../tokenizers/files/folder.ts";
@@ -157,11 +166,14 @@ export function rowsOf(store: ExampleStore, column: string, indices: ArrayLike<n
 
 /** What a model can be trained for: how records become examples, and examples batches; what is measured. */
 export interface TrainingTask<Name extends ModelTaskName> {
-  readonly head: Head;
+  /** What the model gives beyond its hidden states. */
+  head(recipe: ModelRecipe<Name>): Head;
   /** A small model for the task, where a recipe names none: what its config.json would say. */
   readonly newModel: Readonly<Record<string, unknown>>;
   /** The fields that a record must have, and what they are. */
   fields(recipe: ModelRecipe<Name>): FieldTypes;
+  /** What the fields are called in files, where a recipe maps none: of several names the first that a file has. */
+  readonly usualColumns?: Readonly<Record<string, readonly string[]>>;
   /** What is kept of each example. */
   readonly columns: Readonly<Record<string, ColumnKind>>;
   /** The names of labels in a record, where labels are found in the data. */
@@ -173,8 +185,10 @@ export interface TrainingTask<Name extends ModelTaskName> {
   encode(record: TrainingRecord, context: TaskContext<Name>): Iterable<Example>;
   /** @param purpose - what is measured is read once, from beginning to end; default: training */
   open(store: ExampleStore, context: TaskContext<Name>, purpose?: "training" | "validation"): TrainingSet;
-  /** Metrics besides the loss; those that need the scores of all examples. */
-  readonly needsLogits?: boolean;
+  /** The names of the metrics besides the loss. */
+  metrics(recipe: ModelRecipe<Name>): readonly string[];
+  /** The model's scores that they are counted from, where they need those of all examples. */
+  scores?(outputs: ForwardOutputs): Tensor | undefined;
   tally?(heldOut: HeldOut, context: TaskContext<Name>): Tally;
   /** Those that the task itself is run for. @param opened - the model in training, with its parameters of the moment */
   trial?(

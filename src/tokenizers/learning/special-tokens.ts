@@ -69,6 +69,7 @@ export function robertaTemplateJson(specialTokens: readonly string[], where: str
     cls: place("<s>"),
     sep: place("</s>"),
     trim_offsets: true,
-    add_prefix_space: false,
+    // The space in front of a text is put there by the normalizer: no part of the text is trimmed for it.
+    add_prefix_space: true,
   };
 }

@@ -29,8 +29,8 @@ export function corruptSpans(
 ): CorruptedText {
   const length = ids.length;
   if (length < 2) return { source: Array.from(ids), target: [] };
-  const noiseCount = Math.min(Math.max(Math.round(length * noiseDensity), 1), length - 1);
-  const wanted = Math.max(1, Math.round(noiseCount / meanSpanLength));
+  const noiseCount = Math.min(Math.max(roundHalfToEven(length * noiseDensity), 1), length - 1);
+  const wanted = Math.max(1, roundHalfToEven(noiseCount / meanSpanLength));
   const spanCount = Math.min(wanted, noiseCount, length - noiseCount, sentinelIds.length);
   const noise = cutAtRandom(noiseCount, spanCount, random);
   const rest = cutAtRandom(length - noiseCount, spanCount, random);
@@ -44,6 +44,12 @@ export function corruptSpans(
     for (const end = place + noise[span]!; place < end; place++) target.push(ids[place]!);
   }
   return { source, target };
+}
+
+/** As TensorFlow rounds. */
+function roundHalfToEven(value: number): number {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
 }
 
 /** The lengths of `pieces` parts, each at least 1, that `length` is cut into; every way to do so is as likely. */

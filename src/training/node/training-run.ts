@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { BatchPosition } from "../../data/batches.ts";
 import type { Device, DeviceArray } from "../../runtime/device.ts";
 import type { Brake } from "../../util/brake.ts";
-import { didYouMean, QkvError } from "../../util/errors.ts";
+import { QkvError } from "../../util/errors.ts";
 import { writeFileAtomically } from "../../util/node/atomic-file.ts";
 import { drawCurves, seriesOfLog } from "../curves.ts";
 import { Learner, type Objective } from "../learner.ts";
@@ -112,6 +112,7 @@ class TrainingRun<Tree, Batch> {
     const { training } = recipe;
     onEvent({
       type: "start",
+      task: recipe.task,
       step: this.#state.step,
       maxSteps: training.max_steps,
       parameters: this.#learner.parameterCount,
@@ -189,8 +190,12 @@ class TrainingRun<Tree, Batch> {
     const { recipe, validate, directory, writeModel, onEvent } = this.#parts;
     const measured = await validate.call(this.#parts, this.#learner.modelParameters);
     const value = chosenMetric(recipe, measured);
+    const known = this.#state.best;
+    // Where nothing is measured, or not yet, the latest model is the best that is known.
     const best =
-      value === undefined || this.#state.best === null || isBetter(recipe, value, this.#state.best.value);
+      known === null ||
+      measured === undefined ||
+      (value !== undefined && isBetter(recipe, value, known.value));
     if (best) {
       await writeModel.call(this.#parts, join(directory, "best"), this.#learner.modelParameters);
       await writeModel.call(this.#parts, directory, this.#learner.modelParameters);
@@ -202,7 +207,7 @@ class TrainingRun<Tree, Batch> {
       await this.#tellSamples(measured.samples ?? []);
       this.#state = {
         ...this.#state,
-        best: best ? { step: this.#state.step, value: value! } : this.#state.best,
+        best: best && value !== undefined ? { step: this.#state.step, value } : known,
         validationsSinceBest: best ? 0 : this.#state.validationsSinceBest + 1,
       };
     }
@@ -364,16 +369,12 @@ const milliseconds = (seconds: number): number => Math.round(seconds * 1000) / 1
 /** Of two models the one with less of these is better. */
 const lessIsBetter = ["loss", "perplexity", "bits_per_byte"];
 
+/** The number by which models are compared; nothing where it could not be computed, as a correlation of one pair. */
 function chosenMetric({ training }: Recipe, measured: Measured | undefined): number | undefined {
   if (measured === undefined) return undefined;
-  const name = training.metric_for_best_model;
-  const all: Readonly<Record<string, number>> = { loss: measured.loss, ...measured.metrics };
-  if (Object.hasOwn(all, name)) return all[name];
-  const known = Object.keys(all);
-  throw new QkvError(
-    "option",
-    `recipe: metric_for_best_model must be one of ${known.join(", ")}; got "${name}"${didYouMean(name, known)}`,
-  );
+  const { metric_for_best_model: name } = training;
+  const value = name === "loss" ? measured.loss : measured.metrics[name];
+  return Number.isFinite(value) ? value : undefined;
 }
 
 function isBetter({ training }: Recipe, value: number, than: number): boolean {

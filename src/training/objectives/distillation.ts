@@ -1,9 +1,9 @@
-import { add, cast, equal, expand, multiply, not, scalar } from "../../graph/build.ts";
+import { add, cast, equal, expand, input, multiply, not, scalar } from "../../graph/build.ts";
 import { recordAddresses, scope } from "../../graph/scope.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import type { Model } from "../../models/family.ts";
+import type { ForwardInputs, ForwardOutputs, InputName, Model } from "../../models/family.ts";
 import { completeInputs, inputTensors } from "../../models/inputs.ts";
-import { cosineLoss, distillationLoss, type MeanLoss } from "../../nn/losses.ts";
+import { cosineLoss, distillationLoss, ignoredLabel, type MeanLoss } from "../../nn/losses.ts";
 import type { DeviceArray } from "../../runtime/device.ts";
 import { QkvError } from "../../util/errors.ts";
 import type { Objective } from "../learner.ts";
@@ -39,57 +39,90 @@ export function distillationObjective(
   options: DistillationOptions,
 ): Objective<unknown, ModelBatch> {
   checkPair(student, teacher.model, options);
-  const ownNames = Object.keys(student.inputs);
-  const askedNames = Object.keys(teacher.model.inputs).filter((name) => !targets.includes(name));
+  const hiddenOf = ({ layerOutputs }: Model) =>
+    (layerOutputs.hidden_states ?? layerOutputs.decoder_hidden_states)!.at(-1)!;
   return {
     parameters: { ...(student.parameters as object), teacher: teacher.model.parameters },
     fixed: new Map([...teacher.parameters].map(([address, array]) => [`teacher.${address}`, array])),
     loss(values) {
-      const own = inputTensors(student, ownNames);
-      const asked = inputTensors(teacher.model, askedNames);
-      // An input that both have is one input.
-      const shared = Object.fromEntries(Object.entries(own).filter(([name]) => askedNames.includes(name)));
+      const own = inputTensors(student, Object.keys(student.inputs));
       const learned = recordAddresses(() => student.forward(values as never, own, "training"));
+      const asked = teacherTensors(teacher.model, own);
       const known = recordAddresses(() =>
         scope("teacher", () =>
-          teacher.model.forward((values as { teacher: never }).teacher, { ...asked, ...shared }, "inference"),
+          teacher.model.forward((values as { teacher: never }).teacher, asked, "inference"),
         ),
       );
       const task = learned.result.loss!;
-      const present = cast(not(equal(own.attentionMask!, scalar(0, "int32"))), "float32");
+      const present = countingTokens(student, own);
       const { temperature, alphaTask, alphaSoft, alphaCosine } = options;
-      const losses: [alpha: number, loss: { mean: Tensor }][] = [
-        [alphaTask, task],
-        [alphaSoft, softLoss(learned.result.logits!, known.result.logits!, temperature, present)],
+      const wanted = scoresOf(known.result);
+      const soft = scoresOf(learned.result).map((scores, index) => {
+        const { mean } = softLoss(scores, wanted[index]!, temperature, present);
+        return multiply(mean, 1 / wanted.length);
+      });
+      const losses: [alpha: number, mean: Tensor][] = [
+        [alphaTask, task.mean],
+        [alphaSoft, soft.reduce((left, right) => add(left, right))],
       ];
       if (alphaCosine > 0) {
-        const last = learned.addresses.get(student.layerOutputs.hidden_states!.at(-1)!)!;
-        const lastOfTeacher = known.addresses.get(
-          `teacher.${teacher.model.layerOutputs.hidden_states!.at(-1)!}`,
-        )!;
-        losses.push([alphaCosine, cosineLoss(last, lastOfTeacher, "model", present)]);
+        const last = learned.addresses.get(hiddenOf(student))!;
+        const lastOfTeacher = known.addresses.get(`teacher.${hiddenOf(teacher.model)}`)!;
+        losses.push([alphaCosine, cosineLoss(last, lastOfTeacher, "model", present).mean]);
       }
-      const means = losses.filter(([alpha]) => alpha > 0).map(([alpha, { mean }]) => multiply(mean, alpha));
+      const means = losses.filter(([alpha]) => alpha > 0).map(([alpha, mean]) => multiply(mean, alpha));
       // The learner divides by what the student's own loss counts.
       return multiply(
         means.reduce((left, right) => add(left, right)),
         lossOf(student, task.count),
       );
     },
-    feeds: ({ inputs }) => ({ ...teacherInputs(teacher.model, inputs), ...inputs }),
+    feeds: ({ inputs }) => ({ ...inputs, ...teacherFeeds(teacher.model, inputs) }),
     count: ({ count }) => count,
   };
 }
 
 const targets: readonly string[] = ["labels", "startPositions", "endPositions"];
 
-/** What the teacher reads besides the student's inputs, such as token types. */
-function teacherInputs(
-  model: Model,
-  { inputIds, attentionMask }: ModelBatch["inputs"],
-): ModelBatch["inputs"] {
-  const complete = completeInputs(model, { inputIds: inputIds!, attentionMask: attentionMask! });
-  return Object.fromEntries(Object.entries(complete).filter(([name]) => !targets.includes(name)));
+/** What both models read is one input; positions are counted otherwise from family to family. */
+const isShared = (name: string, own: object): boolean => name !== "positionIds" && Object.hasOwn(own, name);
+
+/** The teacher's inputs as values of the graph. */
+function teacherTensors(model: Model, own: ForwardInputs): ForwardInputs {
+  const names = Object.keys(model.inputs).filter((name) => !targets.includes(name)) as InputName[];
+  return Object.fromEntries(
+    names.map((name) => {
+      const { dims, dtype } = model.inputs[name]!;
+      return [name, isShared(name, own) ? own[name] : input(`teacher.${name}`, dims, dtype)];
+    }),
+  );
+}
+
+/** What the teacher is fed besides the student's inputs. */
+function teacherFeeds(model: Model, own: ModelBatch["inputs"]): ModelBatch["inputs"] {
+  const shared = Object.entries(own).filter(
+    ([name]) => Object.hasOwn(model.inputs, name) && !targets.includes(name) && isShared(name, own),
+  );
+  const complete = completeInputs(model, Object.fromEntries(shared));
+  return Object.fromEntries(
+    Object.entries(complete)
+      .filter(([name]) => !isShared(name, own))
+      .map(([name, value]) => [`teacher.${name}`, value]),
+  );
+}
+
+/** The scores that a model gives: of classes or tokens, or of both ends of an answer. */
+function scoresOf({ logits, startLogits, endLogits }: ForwardOutputs): Tensor[] {
+  return logits === undefined ? [startLogits!, endLogits!] : [logits];
+}
+
+/** 1 for tokens that count, 0 for padding: [batch, sequence], of the decoder where there is one. */
+function countingTokens({ inputs }: Model, own: ForwardInputs): Tensor {
+  const isPadding =
+    inputs.decoderInputIds === undefined
+      ? equal(own.attentionMask!, scalar(0, "int32"))
+      : equal(own.labels!, scalar(ignoredLabel, "int32"));
+  return cast(not(isPadding), "float32");
 }
 
 /**

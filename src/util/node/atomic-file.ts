@@ -167,7 +167,8 @@ export async function isBeingWritten(
   return age < longestPause && isRunning(writer);
 }
 
-function isRunning(processId: number): boolean {
+/** Whether there is a process of this number. */
+export function isRunning(processId: number): boolean {
   try {
     process.kill(processId, 0);
     return true;

@@ -35,7 +35,7 @@ test("each variant is trained once with each seed; what is the same or done alre
       async train(options, onEvent) {
         asked.push(options);
         const { seed } = options.set as { seed: number };
-        onEvent({ type: "start", step: 0, maxSteps: 1, parameters: 10 });
+        onEvent({ type: "start", task: "text-generation", step: 0, maxSteps: 1, parameters: 10 });
         onEvent({ type: "validation", step: 1, loss: 2 + seed, metrics: {}, best: true, seconds: 1 });
         return "finished";
       },

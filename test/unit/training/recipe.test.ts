@@ -85,3 +85,50 @@ describe("--set", () => {
     expect(() => overrideRecipe({ data }, [assignment])).toThrow(message);
   });
 });
+
+describe("recipes of model tasks", () => {
+  const base = { task: "text2text-generation", data: { train: "t.jsonl" } };
+
+  test("sections that take keys of other files", () => {
+    const json = overrideRecipe(base, [
+      "generation.num_beams=4",
+      "model.model_type=t5",
+      "teacher.from=models/t",
+    ]);
+    expect(json).toMatchObject({
+      generation: { num_beams: 4 },
+      model: { model_type: "t5" },
+      teacher: { from: "models/t" },
+    });
+    expect(() => overrideRecipe(base, ["generatoin.num_beams=4"])).toThrow(
+      'unknown key "generatoin.num_beams"',
+    );
+  });
+
+  test.each([
+    [{ task: "fill-mask", generation: { num_beams: 4 } }, "generation: goes with a task whose models write"],
+    [
+      { task: "fill-mask", teacher: { from: "t" }, objective: { next_sentence: true } },
+      "teacher: teaches hidden tokens only",
+    ],
+    [
+      { task: "text-classification", objective: { problem_type: "regression", class_weights: "balanced" } },
+      "objective.class_weights: go with",
+    ],
+    [{ task: "text-classification", objective: { class_weights: [0, 1] } }, "objective.class_weights"],
+    [
+      { task: "text-classification", teacher: { from: "t", alpha_ce: 0, alpha_task: 0, alpha_cos: 0 } },
+      "teacher: one of alpha_ce",
+    ],
+    [{ task: "fill-mask", objective: { sampling: "windows" } }, 'unknown key "objective.sampling"'],
+    [{ task: "fill-msk" }, '(did you mean "fill-mask"?)'],
+  ])("%j", (changes, said) => {
+    expect(() => parseRecipe({ ...base, ...changes }, "recipe")).toThrow(said);
+  });
+
+  test("BLEU as the best of a translator's metrics needs sentences to translate", () => {
+    const data = { train_source: "a", train_target: "b" };
+    const training = { metric_for_best_model: "bleu", eval_bleu_sentences: 0 };
+    expect(() => parseRecipe({ data, training }, "recipe")).toThrow("bleu needs sentences to translate");
+  });
+});

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  bindBase,
   bindCheckpoint,
   type CheckpointNames,
   linearNames,
@@ -129,5 +130,38 @@ describe("names of checkpoints", () => {
 
   test("names that differ in a number are written as one", () => {
     expect(summarizeNames(["a.0.w", "a.1.w", "a.3.w", "b", "c.5.w"])).toBe("a.{0-1,3}.w, b, c.5.w");
+  });
+});
+
+describe("a checkpoint for another head", () => {
+  const withClassifier = new Map([...wanted, ["classifier.weight", [3, 2]], ["classifier.bias", [3]]]);
+  const base = (...entries: [name: string, shape: number[]][]) =>
+    bindBase(withClassifier, stored(...entries), names, "file");
+
+  test("what lies outside layers and embeddings may be absent, and is told", () => {
+    const { bound, absent, unused } = base(...complete);
+    expect(absent).toEqual(["classifier.weight", "classifier.bias"]);
+    expect(unused).toEqual([]);
+    expect([...bound.keys()]).toEqual([...wanted.keys()]);
+  });
+
+  test("a head of another size counts as absent; what has no use is told", () => {
+    const other: [name: string, shape: number[]][] = [
+      ["classifier.weight", [7, 2]],
+      ["classifier.bias", [7]],
+      ["something.else", [1]],
+    ];
+    const { bound, absent, unused } = base(...complete, ...other);
+    expect(absent).toEqual(["classifier.weight", "classifier.bias"]);
+    expect(unused).toEqual(["something.else"]);
+    expect(bound.has("classifier.weight")).toBe(false);
+  });
+
+  test("a layer or a table of embeddings must be there, and fit", () => {
+    const without = (name: string) => complete.filter(([own]) => own !== name);
+    expect(() => base(...without("model.h.1.packed"))).toThrow("missing: model.h.1.packed");
+    expect(() => base(...without("model.wte"), ["model.wte", [6, 2]])).toThrow(
+      "different: model.wte is [6, 2], must be [5, 2]",
+    );
   });
 });
