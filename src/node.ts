@@ -345,6 +345,8 @@ export interface ExperimentOptions {
   readonly data?: string;
   /** Instead of the recipe's, for a first look. */
   readonly maxSteps?: number;
+  /** Instead of the experiment's. */
+  readonly seeds?: readonly number[];
   readonly threads?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ExperimentProgress) => void;
@@ -355,12 +357,14 @@ export interface ExperimentOptions {
  * and a picture for each question. What is done already is not done again.
  */
 export async function experiment(options: ExperimentOptions): Promise<readonly TrialResult[]> {
-  const known = ["experiment", "out", "data", "maxSteps", "threads", "signal", "onProgress"];
+  const known = ["experiment", "out", "data", "maxSteps", "seeds", "threads", "signal", "onProgress"];
   refuseUnknown("experiment", options, known);
   const { out, data, maxSteps, threads, signal = new AbortController().signal, onProgress } = options;
   const { json, where, dataFolder } = await locateExperiment(options.experiment, data);
+  const { seeds } = options;
+  const asked = seeds === undefined ? json : { ...(json as object), seeds };
   return await runExperiment({
-    experiment: parseExperiment(json, where),
+    experiment: parseExperiment(asked, where),
     directory: out,
     dataFolder,
     ...(maxSteps !== undefined && { maxSteps }),

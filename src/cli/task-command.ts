@@ -1,5 +1,5 @@
 /** What the commands have in common that run a task on texts. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { PipelineOf, PipelineTask, Truncation, WrittenToken } from "../node.ts";
 import { addEngineOptions, given } from "./arguments.ts";
 import { type HubFlags, modelFolder, offlineOption } from "./models.ts";
@@ -7,7 +7,7 @@ import { interruptible } from "./stopping.ts";
 import { inputChunks, print } from "./text-files.ts";
 
 export interface TaskFlags extends HubFlags {
-  model: string;
+  model?: string;
   adapter?: string;
   input?: string;
   threads?: number;
@@ -15,10 +15,19 @@ export interface TaskFlags extends HubFlags {
   json?: boolean;
 }
 
-/** The options of every such command; `text` says what its texts are. */
-export function addTaskOptions(command: Command, text: string): Command {
+/**
+ * The options of every such command.
+ * @param text - what its texts are @param shipped - the model that is used where none is named; without it one must be
+ */
+export function addTaskOptions(command: Command, text: string, shipped?: string): Command {
+  const model = new Option(
+    "--model <folder>",
+    "a model folder, as Hugging Face writes it, or a name on the hub",
+  );
+  if (shipped === undefined) model.makeOptionMandatory();
+  else model.description += ` (default: the shipped ${shipped})`;
   command
-    .requiredOption("--model <folder>", "a model folder, as Hugging Face writes it, or a name on the hub")
+    .addOption(model)
     .addOption(offlineOption())
     .option("--adapter <folder>", "an adapter that the model gets, as PEFT writes it (LoRA)")
     .option("--input <file>", text);
@@ -79,7 +88,8 @@ export async function withPipeline<Name extends PipelineTask>(
   work: (pipe: PipelineOf<Name>, until: Until) => Promise<void>,
 ): Promise<void> {
   const { pipeline } = await import("../node.ts");
-  const folder = await modelFolder(model, flags);
+  const { defaultModelOf } = await import("../tasks/node/shipped.ts");
+  const folder = await modelFolder(model ?? defaultModelOf(task), flags);
   await interruptible(async (until) => {
     const engine = given({ threads, prepacking, adapter });
     const pipe = await until(pipeline(task, folder, { ...engine, onTruncated }));

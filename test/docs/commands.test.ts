@@ -59,11 +59,15 @@ function commandsOf(page: string): string[] {
 const settings = (assignments: readonly string[]) =>
   assignments.map((assignment) => `--set ${assignment}`).join(" ");
 
+/** What trains a translator: two files, or one of these recipes. */
+const translates = /--source |qkv train (toy|tatoeba-en-de|multi30k-en-de) /;
+
 function shortened(command: string): string {
   const own = command.replace(/^npm ci && /, "");
-  return /qkv train /.test(own) && !/--out \S+ --resume$/.test(own)
-    ? `${own.replace(/--max-steps \S+/, "")} ${settings(/--task /.test(own) ? shortTraining : smallTranslator)}`
-    : own;
+  if (/qkv experiment /.test(own)) return `${own} --max-steps 1 --seeds 1`;
+  if (!/qkv train /.test(own) || /--out \S+ --resume$/.test(own)) return own;
+  const choices = translates.test(own) ? smallTranslator : shortTraining;
+  return `${own.replace(/--max-steps \S+/, "")} ${settings(choices)}`;
 }
 
 const english = [
@@ -135,6 +139,25 @@ const records: Readonly<Record<string, string>> = {
   ).repeat(3),
 };
 
+/** What the recipes read, in small. */
+const reviewLines = `label\tsentence\n${"1\tIt is good.\n0\tIt is bad.\n".repeat(20)}`;
+const taggedWords = "Ada NNP I-NP I-PER\nlives VBZ I-VP O\nin IN I-PP O\nLondon NNP I-NP I-LOC\n\n".repeat(
+  30,
+);
+const corpora: Readonly<Record<string, string>> = {
+  "data/tinyshakespeare/input.txt": "ROMEO:\nWhat light is that?\n\nJULIET:\nIt is the east.\n".repeat(40),
+  ...Object.fromEntries(["train", "dev", "test"].map((part) => [`data/sst2/${part}.tsv`, reviewLines])),
+  ...Object.fromEntries(
+    ["train", "testa", "testb"].map((part) => [`data/conll2003/eng.${part}`, taggedWords]),
+  ),
+  ...Object.fromEntries(
+    ["train", "valid", "test"].map((part) => [
+      `data/wikitext-2/wiki.${part}.tokens`,
+      english.join("\n").repeat(30),
+    ]),
+  ),
+};
+
 /** A folder with what the pages' commands read, and `qkv` and `npx` on its path. */
 async function makeFolder(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "qkv-docs-"));
@@ -169,8 +192,10 @@ async function makeFolder(): Promise<string> {
     for (const name of ["got", "test"])
       await writeFile(join(folder, `${name}.${kind}`), `${lines.join("\n")}\n`);
   }
-  for (const [name, text] of Object.entries({ ...texts, ...records }))
+  for (const [name, text] of Object.entries({ ...texts, ...records, ...corpora })) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
     await writeFile(join(folder, name), text);
+  }
   await makeModels(folder, root);
   return folder;
 }

@@ -17,11 +17,14 @@ export function defineComplete(program: Command): void {
     .command("complete")
     .description("go on from texts: the arguments, a file, or standard input line by line")
     .argument("[text...]", "beginnings");
-  addStreamOptions(addDecodingOptions(addTaskOptions(command, "a text file, one beginning a line")))
+  addStreamOptions(
+    addDecodingOptions(addTaskOptions(command, "a text file, one beginning a line", "shakespeare-gpt")),
+  )
     .option("--num-return-sequences <n>", "write this many for each text", wholeNumber(1))
     .addHelpText(
       "after",
       examples(
+        'qkv complete "ROMEO:"',
         'qkv complete --model models/gpt2 "Once upon a time"',
         'qkv complete --model models/gpt2 --do-sample --top-p 0.9 --max-new-tokens 60 "Once upon a time"',
       ),

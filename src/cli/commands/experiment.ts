@@ -9,8 +9,14 @@ interface ExperimentFlags {
   out: string;
   data?: string;
   maxSteps?: number;
+  seeds?: number[];
   threads?: number;
   json?: boolean;
+}
+
+/** Whole numbers with commas between them. */
+function wholeNumbers(text: string): number[] {
+  return text.split(",").map(wholeNumber(0));
 }
 
 export function defineExperiment(program: Command): void {
@@ -32,6 +38,7 @@ export function defineExperiment(program: Command): void {
       "where the recipe's data lie (default: data/EXPERIMENT, or beside one of your own)",
     )
     .option("--max-steps <n>", "fewer steps than the recipe's, for a first look", wholeNumber(1))
+    .option("--seeds <numbers>", "other seeds than the experiment's, with commas between them", wholeNumbers)
     .addOption(threadsOption())
     .option("--json", "print one JSON object for each training")
     .addHelpText(

@@ -7,7 +7,7 @@ import { findTask, type PipelineAliases, type PipelineName, type PipelineTask, t
 import { camelCaseKeys, type Truncation } from "../task.ts";
 import type { WrittenToken } from "../written-tokens.ts";
 import { splitHubOptions } from "./hub-models.ts";
-import { defaultModel, findModel } from "./shipped.ts";
+import { defaultModelOf, findModel } from "./shipped.ts";
 import { EngineWorker } from "./worker-client.ts";
 
 export interface PipelineOptions extends HubOptions {
@@ -47,7 +47,7 @@ export type PipelineOf<Name extends PipelineName> = Name extends PipelineTask
  * options, as Transformers.js' pipelines do. Its `dispose` ends the thread.
  * @param name - the task's, such as "fill-mask" or "translation_en_to_de"
  * @param model - a model folder, a name on the hub such as "google-bert/bert-base-uncased", or for translation the name
- * of a shipped model; only translation has a default
+ * of a shipped model; translation and text generation have a default
  * @throws QkvError for an unknown task, or a model that is none for it
  */
 export async function pipeline<Name extends PipelineName>(
@@ -66,14 +66,14 @@ export async function pipeline<Name extends PipelineName>(
   }
   const { hub, others } = splitHubOptions(options);
   const { adapter, onTruncated = warn(task), ...engine } = others;
-  const isTranslation = task.startsWith("translation");
-  if (model === undefined && !isTranslation) {
+  const wanted = model ?? defaultModelOf(task);
+  if (wanted === undefined) {
     throw new QkvError(
       "option",
       `pipeline: "${task}" needs a model; name a model folder, or a model of the hub`,
     );
   }
-  const folder = await findModel(model ?? defaultModel, hub);
+  const folder = await findModel(wanted, hub);
   const worker = new EngineWorker(engine);
   try {
     await worker.call("openPipeline", { task, folder, ...(adapter !== undefined && { adapter }) });

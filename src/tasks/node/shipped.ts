@@ -15,6 +15,17 @@ const modelsFolder = join(packageFolder, "models");
 /** The shipped model that is used where none is named. */
 export const defaultModel = "tatoeba-en-de";
 
+/** The shipped models that tasks use where none is named. */
+const defaultModels: Readonly<Record<string, string>> = {
+  translation: defaultModel,
+  "text-generation": "shakespeare-gpt",
+};
+
+/** The shipped model of a task, where there is one. @param task - such as "translation_en_to_de" */
+export function defaultModelOf(task: string): string | undefined {
+  return defaultModels[task.replace(/_.*$/, "")];
+}
+
 /** A recipe's JSON as it is in its file, not yet checked. */
 export interface RecipeFile {
   /** Of a shipped recipe its name. */
@@ -109,7 +120,7 @@ export async function findFolder(
   }
   const names = await readdir(modelsFolder).catch(() => [] as string[]);
   if (names.includes(model)) return join(modelsFolder, model);
-  if (model === defaultModel) throw notShipped();
+  if (Object.values(defaultModels).includes(model)) throw notShipped(model);
   return await fromHub(model, part, `model: there is no folder "${model}"${didYouMean(model, names)}`, hub);
 }
 
@@ -121,17 +132,17 @@ export async function findFolder(
 export async function findModel(model: string = defaultModel, hub: HubOptions = {}): Promise<string> {
   const folder = await findFolder(model, hub);
   if ((await kindOf(join(folder, "config.json"))) !== undefined) return folder;
-  if (folder === join(modelsFolder, defaultModel)) throw notShipped();
+  if (folder === join(modelsFolder, model)) throw notShipped(model);
   throw new QkvError(
     "file",
     `${folder}: is no model folder, since it holds no config.json; name the folder that a training wrote`,
   );
 }
 
-function notShipped(): QkvError {
+function notShipped(model: string): QkvError {
   return new QkvError(
     "file",
-    `${join(modelsFolder, defaultModel)}: the shipped model is not there; this copy of qkv came without it; ` +
+    `${join(modelsFolder, model)}: the shipped model is not there; this copy of qkv came without it; ` +
       "name a model of your own",
   );
 }
