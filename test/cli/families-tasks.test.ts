@@ -16,6 +16,18 @@ const lines = (text: string) => text.replace(/\n$/, "").split("\n");
 const json = (text: string) => lines(text).map((line) => JSON.parse(line));
 const long = Array.from({ length: 40 }, () => "the cat sees two red trees").join(" ");
 
+test("complete has a shipped model of its own, in the pipeline too; the same seed writes the same", async () => {
+  const args = ["complete", "--do-sample", "--seed", "3", "--max-new-tokens", "20", "ROMEO:"];
+  const written = await output(args);
+  expect(written).toMatch(/^ROMEO:[\s\S]{5,}$/);
+  expect(await output(args)).toBe(written);
+  const pipe = await pipeline("text-generation");
+  const options = { doSample: true, seed: 3, maxNewTokens: 20 };
+  const [{ generated_text: text }] = (await pipe("ROMEO:", options)) as [{ generated_text: string }];
+  await pipe.dispose();
+  expect(written.trimEnd()).toBe(text.trimEnd());
+});
+
 describe.skipIf(!hasShared)(`verbs${needsShared}`, () => {
   let bert: Record<"maskedlm" | "seqcls" | "tokencls" | "qa" | "base", string>;
   let gpt2: string;
