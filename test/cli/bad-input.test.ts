@@ -181,7 +181,16 @@ const cases: [what: string, args: string[], messages: string[]][] = [
     ["evaluate", classifier],
     [`qkv: ${classifier}: must be the folder of a run with its recipe; got a model without one\n`],
   ],
-  ["a run that is missing", ["evaluate", "a/b/c"], ['there is no folder "a/b/c"; check the path']],
+  [
+    "a run that is missing",
+    ["evaluate", "runs/nope"],
+    ['qkv: run: there is no folder "runs/nope"; check the path\n'],
+  ],
+  [
+    "a shipped model whose name is mistyped",
+    ["evaluate", "tatoeba-en-d"],
+    ['there is no folder "tatoeba-en-d" (did you mean "tatoeba-en-de"?); check the path'],
+  ],
   [
     "a model of a kind that there is not",
     ["info", kind("mamba", "MambaForCausalLM")],

@@ -4,11 +4,12 @@ import type { Device, DeviceArray } from "../../runtime/device.ts";
 import type { ModelRecipe } from "../../training/model-recipe.ts";
 import type { Measured, RunEvent } from "../../training/run-events.ts";
 import { QkvError } from "../../util/errors.ts";
+import { parseHubName } from "../../weights/hub-name.ts";
 import { openModelFolder } from "./model-folder.ts";
 import { readModelKind } from "./model-kind.ts";
 import { readModelStart } from "./model-start.ts";
 import { inspectRunFolder } from "./run-folder.ts";
-import { findModel } from "./shipped.ts";
+import { findModel, kindOf } from "./shipped.ts";
 import { contextOf, taskOf } from "./train-model.ts";
 import { type Split, TrainingData } from "./training-data.ts";
 import { evaluatorOf } from "./training-examples.ts";
@@ -64,7 +65,12 @@ export async function evaluateModel(
 
 /** The error for what no recipe is known of: a model that may be used in another way, or none at all. */
 async function noRecipe(run: string): Promise<QkvError> {
-  const { translates } = await readModelKind(await findModel(run, { localFilesOnly: true }));
+  const folder = await findModel(run, { localFilesOnly: true }).catch(async (cause: unknown) => {
+    // A run is a folder; of the hub only a translator that is in the cache has to be known here.
+    if (parseHubName(run) === undefined || (await kindOf(run)) !== undefined) throw cause;
+    throw new QkvError("file", `run: there is no folder "${run}"; check the path`, { cause });
+  });
+  const { translates } = await readModelKind(folder);
   if (translates) return measuredOnFiles(run);
   return new QkvError(
     "option",
