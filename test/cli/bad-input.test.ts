@@ -184,7 +184,7 @@ const cases: [what: string, args: string[], messages: string[]][] = [
   [
     "a run that is missing",
     ["evaluate", "runs/nope"],
-    ['qkv: run: there is no folder "runs/nope"; check the path\n'],
+    ['qkv: model: there is no folder "runs/nope"; check the path\n'],
   ],
   [
     "a shipped model whose name is mistyped",

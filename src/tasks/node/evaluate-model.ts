@@ -9,7 +9,7 @@ import { openModelFolder } from "./model-folder.ts";
 import { readModelKind } from "./model-kind.ts";
 import { readModelStart } from "./model-start.ts";
 import { inspectRunFolder } from "./run-folder.ts";
-import { findModel, kindOf } from "./shipped.ts";
+import { findModel, kindOf, missingFolder } from "./shipped.ts";
 import { contextOf, taskOf } from "./train-model.ts";
 import { type Split, TrainingData } from "./training-data.ts";
 import { evaluatorOf } from "./training-examples.ts";
@@ -68,7 +68,7 @@ async function noRecipe(run: string): Promise<QkvError> {
   const folder = await findModel(run, { localFilesOnly: true }).catch(async (cause: unknown) => {
     // A run is a folder; of the hub only a translator that is in the cache has to be known here.
     if (parseHubName(run) === undefined || (await kindOf(run)) !== undefined) throw cause;
-    throw new QkvError("file", `run: there is no folder "${run}"; check the path`, { cause });
+    throw new QkvError("file", `${await missingFolder(run)}; check the path`, { cause });
   });
   const { translates } = await readModelKind(folder);
   if (translates) return measuredOnFiles(run);
