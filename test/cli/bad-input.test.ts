@@ -1,5 +1,5 @@
 /** What goes wrong is told in one sentence, with the place and the way out, and the right exit code. */
-import { chmodSync, existsSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { makeFolder, qkv, tiny, writeCorpus } from "./qkv.ts";
@@ -30,6 +30,18 @@ const wrongValue = file(
 );
 const out = join(folder, "run");
 const train = (...args: string[]) => ["train", "--out", out, ...args, ...tiny];
+
+/** A folder that says which model it holds, and holds no more. */
+const kind = (modelType: string, architecture: string) => {
+  const path = join(folder, architecture);
+  mkdirSync(path);
+  const config = { model_type: modelType, architectures: [architecture] };
+  writeFileSync(join(path, "config.json"), JSON.stringify(config));
+  return path;
+};
+const classifier = kind("bert", "BertForSequenceClassification");
+const languageModel = kind("gpt2", "GPT2LMHeadModel");
+const translator = kind("transformer", "TransformerForConditionalGeneration");
 
 const cases: [what: string, args: string[], messages: string[]][] = [
   [
@@ -132,6 +144,57 @@ const cases: [what: string, args: string[], messages: string[]][] = [
     "unequal files to evaluate",
     ["evaluate", folder, "--source", en, "--references", short],
     ["must have the same number of lines; got 50 and 2"],
+  ],
+  [
+    "a classifier that is to translate",
+    ["translate", "--model", classifier, "hi"],
+    [
+      `qkv: ${classifier}: writes no text; got BertForSequenceClassification; try qkv classify --model ${classifier}\n`,
+    ],
+  ],
+  [
+    "a language model that is to translate",
+    ["translate", "--model", languageModel, "hi"],
+    [`got GPT2LMHeadModel; try qkv complete --model ${languageModel}\n`],
+  ],
+  [
+    "a text that a classifier is to be followed through",
+    ["trace", classifier, "--text", "hi"],
+    [
+      `qkv: ${classifier}: --text is for translators of qkv's own kind; got BertForSequenceClassification; give token ids with --inputs FILE\n`,
+    ],
+  ],
+  [
+    "a classifier that is measured as a translator",
+    ["evaluate", classifier, "--source", en, "--references", de],
+    [
+      `qkv: ${classifier}: --source and --references are for models that translate; got BertForSequenceClassification; use --split or --input\n`,
+    ],
+  ],
+  [
+    "a translator that is measured without files",
+    ["evaluate", translator],
+    [`qkv: ${translator}: a translator is measured with --source FILE and --references FILE; got neither\n`],
+  ],
+  [
+    "a model without a recipe that is measured",
+    ["evaluate", classifier],
+    [`qkv: ${classifier}: must be the folder of a run with its recipe; got a model without one\n`],
+  ],
+  [
+    "a run that is missing",
+    ["evaluate", "runs/nope"],
+    ['qkv: model: there is no folder "runs/nope"; check the path\n'],
+  ],
+  [
+    "a shipped model whose name is mistyped",
+    ["evaluate", "tatoeba-en-d"],
+    ['there is no folder "tatoeba-en-d" (did you mean "tatoeba-en-de"?); check the path'],
+  ],
+  [
+    "a model of a kind that there is not",
+    ["info", kind("mamba", "MambaForCausalLM")],
+    ['got "mamba" (MambaForCausalLM); qkv has no such model yet'],
   ],
   [
     "an unknown metric",

@@ -1,9 +1,9 @@
 /** The commands that run a task, and the same through the public API, on small models with learned tokenizers. */
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { loadTranslator, pipeline, type Truncation, type WrittenToken } from "../../src/node.ts";
-import { hasShared, needsShared } from "../shared.ts";
+import { hasShared, needsShared, sharedPath } from "../shared.ts";
 import { makeModelFolder, pairEncoding, wordPiece } from "../unit/tasks/task-folders.ts";
 import { makeFolder, output, qkv } from "./qkv.ts";
 
@@ -40,6 +40,35 @@ describe.skipIf(!hasShared)(`verbs${needsShared}`, () => {
     bert = { maskedlm: maskedlm!, seqcls: seqcls!, tokencls: tokencls!, qa: qa!, base: base! };
     gpt2 = makeModelFolder("gpt2/lm", await pairEncoding("none"));
     bart = makeModelFolder("bart/plain", await pairEncoding("eos"));
+  });
+
+  test("info: what any model's folder holds, in the words of its files", async () => {
+    const labels = { id2label: { 0: "bad", 1: "good" } };
+    const named = makeModelFolder("bert/seqcls", await wordPiece(), labels);
+    const described = JSON.parse(await output(["info", named, "--json"]));
+    const { architecture, parameters, tensors, bytes, dtypes, sourceVocabulary, config } = described;
+    expect([architecture, dtypes]).toEqual(["BertForSequenceClassification", ["F32"]]);
+    expect(tensors).toBeGreaterThan(20);
+    expect(bytes).toBe(4 * parameters);
+    expect([config.id2label, config.model_type]).toEqual([labels.id2label, "bert"]);
+    const text = await output(["info", named]);
+    expect(text).toMatch(/^architecture +BertForSequenceClassification$/m);
+    expect(text).toMatch(new RegExp(`^vocabulary +${sourceVocabulary} pieces$`, "m"));
+    expect(text).toMatch(/^id2label +0: bad, 1: good$/m);
+    for (const model of [...Object.values(bert), gpt2]) {
+      expect(await output(["info", model])).toMatch(/^parameters +[\d.]+ k in \d+ tensors$/m);
+    }
+    writeFileSync(
+      join(bart, "generation_config.json"),
+      JSON.stringify({ num_beams: 3, bad_words_ids: [[7]] }),
+    );
+    expect(await output(["info", bart])).toMatch(/\n\nnum_beams +3\nbad_words_ids +\[7\]\n$/);
+    const { generationConfig } = JSON.parse(await output(["info", bart, "--json"]));
+    expect(generationConfig).toEqual({ num_beams: 3, bad_words_ids: [[7]] });
+    expect(await output(["info", sharedPath("goldens/marian")])).toMatch(
+      /^vocabulary +[\d,]+ pieces; the tokenizer is not here$/m,
+    );
+    rmSync(join(bart, "generation_config.json"));
   });
 
   test("fill-mask", async () => {

@@ -211,7 +211,7 @@ describe("a name on the hub where a folder may stand", () => {
       expect(await translate("The cat sleeps.")).toEqual([{ translation_text: translation!.text }]);
       await translate.dispose();
       await expect(pipeline("translation", "org/translator", { localFilesOnly: true })).rejects.toThrow(
-        'there is no folder "org/translator", and as a model of the hub: org/translator: is not in the cache',
+        'there is no folder "org/translator"; check the path (as a name on the hub: org/translator: is not in the cache',
       );
     } finally {
       process.env = previous;
@@ -224,7 +224,15 @@ describe("a name on the hub where a folder may stand", () => {
     });
     expect([code, stderr]).toEqual([
       2,
-      `qkv: model: there is no folder "org/none", and as a model of the hub: org/none: there is no public model of this name at ${server.endpoint}; check the name, or give a token (HF_TOKEN)\n`,
+      `qkv: model: there is no folder "org/none"; check the path (as a name on the hub: org/none: there is no public model of this name at ${server.endpoint}; check the name, or give a token (HF_TOKEN))\n`,
+    ]);
+    const unreachable = { ...environment("unreachable"), HF_ENDPOINT: "http://127.0.0.1:9" };
+    const mistyped = await qkv(["classify", "--model", "runs/nope", "x"], { env: unreachable });
+    expect([mistyped.code, mistyped.stderr]).toEqual([
+      2,
+      expect.stringContaining(
+        'qkv: model: there is no folder "runs/nope"; check the path (as a name on the hub it could not be looked up: ',
+      ),
     ]);
     const deep = await qkv(["classify", "--model", "a/b/c", "x"], { env: environment("none") });
     expect([deep.code, deep.stderr]).toEqual([2, 'qkv: model: there is no folder "a/b/c"; check the path\n']);

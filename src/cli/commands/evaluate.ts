@@ -130,6 +130,17 @@ function flagsOf(name: MetricName, chosen: readonly MetricName[], flags: MetricF
   return Object.fromEntries(Object.entries(flags).filter(isMeant));
 }
 
+/** Refuses a model that translates nothing, whose data a recipe names. */
+async function requireTranslator(folder: string): Promise<void> {
+  const { readModelKind } = await import("../../tasks/node/model-kind.ts");
+  const { architecture, translates } = await readModelKind(folder);
+  if (translates) return;
+  throw new QkvError(
+    "option",
+    `${folder}: --source and --references are for models that translate; got ${architecture}; use --split or --input`,
+  );
+}
+
 async function translateAll(
   model: string,
   sources: readonly string[],
@@ -137,6 +148,7 @@ async function translateAll(
 ): Promise<{ hypotheses: string[]; seconds: number }> {
   const { loadTranslator } = await import("../../node.ts");
   const folder = await modelFolder(model, flags);
+  await requireTranslator(folder);
   const hypotheses: string[] = [];
   return await interruptible(async (until) => {
     const translator = await loadTranslator(folder, given({ threads: flags.threads }));

@@ -4,9 +4,12 @@ import type { Device, DeviceArray } from "../../runtime/device.ts";
 import type { ModelRecipe } from "../../training/model-recipe.ts";
 import type { Measured, RunEvent } from "../../training/run-events.ts";
 import { QkvError } from "../../util/errors.ts";
+import { parseHubName } from "../../weights/hub-name.ts";
 import { openModelFolder } from "./model-folder.ts";
+import { readModelKind } from "./model-kind.ts";
 import { readModelStart } from "./model-start.ts";
 import { inspectRunFolder } from "./run-folder.ts";
+import { findModel, kindOf, missingFolder } from "./shipped.ts";
 import { contextOf, taskOf } from "./train-model.ts";
 import { type Split, TrainingData } from "./training-data.ts";
 import { evaluatorOf } from "./training-examples.ts";
@@ -31,12 +34,8 @@ export async function evaluateModel(
 ): Promise<Measured> {
   const { run, split, files } = options;
   const { recipe: known, dataFolder = "." } = await inspectRunFolder(run, true);
-  if (known === undefined || known.task === "translation") {
-    throw new QkvError(
-      "option",
-      `${run}: must be the folder of a run with its recipe; got ${known === undefined ? "none" : "a translator's, which is measured with --source and --references"}`,
-    );
-  }
+  if (known === undefined) throw await noRecipe(run);
+  if (known.task === "translation") throw measuredOnFiles(run);
   const recipe = withFiles(known, split, files);
   const task = taskOf(recipe);
   const data = new TrainingData(recipe, task, {
@@ -62,6 +61,28 @@ export async function evaluateModel(
   } finally {
     await evaluator.dispose();
   }
+}
+
+/** The error for what no recipe is known of: a model that may be used in another way, or none at all. */
+async function noRecipe(run: string): Promise<QkvError> {
+  const folder = await findModel(run, { localFilesOnly: true }).catch(async (cause: unknown) => {
+    // A run is a folder; of the hub only a translator that is in the cache has to be known here.
+    if (parseHubName(run) === undefined || (await kindOf(run)) !== undefined) throw cause;
+    throw new QkvError("file", `${await missingFolder(run)}; check the path`, { cause });
+  });
+  const { translates } = await readModelKind(folder);
+  if (translates) return measuredOnFiles(run);
+  return new QkvError(
+    "option",
+    `${run}: must be the folder of a run with its recipe; got a model without one`,
+  );
+}
+
+function measuredOnFiles(run: string): QkvError {
+  return new QkvError(
+    "option",
+    `${run}: a translator is measured with --source FILE and --references FILE; got neither`,
+  );
 }
 
 function withFiles(recipe: ModelRecipe, split: Split, files: readonly string[] | undefined): ModelRecipe {

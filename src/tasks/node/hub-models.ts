@@ -43,7 +43,8 @@ export async function fromHub(
   } catch (cause) {
     if (!(cause instanceof QkvError) || cause.code === "interrupted" || cause.code === "option") throw cause;
     // Whoever mistyped a path and whoever meant a model of the hub are both told what they can do.
-    throw new QkvError("file", `${missing}, and as a model of the hub: ${cause.message}`, { cause });
+    const asName = `as a name on the hub${cause.code === "network" ? " it could not be looked up" : ""}`;
+    throw new QkvError("file", `${missing}; check the path (${asName}: ${cause.message})`, { cause });
   }
   return await located.fetch();
 }

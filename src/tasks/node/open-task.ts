@@ -8,6 +8,7 @@ import { camelCaseKeys, checkText, type Task, type TaskControls, type TaskModel 
 import { TextToText } from "../text-to-text.ts";
 import type { Translation, Translator } from "../translator.ts";
 import { openModelFolder } from "./model-folder.ts";
+import { noTranslator, ownTranslator, readModelKind } from "./model-kind.ts";
 import { readJsonFile } from "./shipped.ts";
 import { openTranslator } from "./translation-folder.ts";
 
@@ -27,7 +28,7 @@ export async function openTask(
   options: OpenTaskOptions = {},
 ): Promise<Task> {
   const task = findTask(name);
-  if (name.startsWith("translation") && (await modelTypeOf(folder)) === "transformer") {
+  if (name.startsWith("translation") && (await modelTypeOf(folder)) === ownTranslator) {
     if (options.adapter !== undefined) throw noAdapters(folder);
     return translationTask(await openTranslator(folder, device));
   }
@@ -94,10 +95,10 @@ export async function openAnyTranslator(
   folder: string,
   options: OpenTaskOptions = {},
 ): Promise<TextTranslator> {
-  const type = await modelTypeOf(folder);
-  // Whatever is no model of a known kind is refused in the words of the kind that we train.
-  if (!["marian", "bart", "t5"].includes(String(type))) {
-    if (options.adapter !== undefined && type === "transformer") throw noAdapters(folder);
+  const kind = await readModelKind(folder);
+  if (!kind.translates) throw noTranslator(folder, kind);
+  if (kind.modelType === ownTranslator) {
+    if (options.adapter !== undefined) throw noAdapters(folder);
     const translator = await openTranslator(folder, device);
     return {
       translate: (texts, options, controls) => translator.translate(texts, options, undefined, controls),

@@ -118,10 +118,18 @@ export async function findFolder(
     const wayOut = isModelFile(model) ? `; name its folder, "${dirname(model)}"` : "";
     throw new QkvError("file", `${model}: a model is a folder; got a file${wayOut}`);
   }
-  const names = await readdir(modelsFolder).catch(() => [] as string[]);
-  if (names.includes(model)) return join(modelsFolder, model);
+  if ((await shippedModels()).includes(model)) return join(modelsFolder, model);
   if (Object.values(defaultModels).includes(model)) throw notShipped(model);
-  return await fromHub(model, part, `model: there is no folder "${model}"${didYouMean(model, names)}`, hub);
+  return await fromHub(model, part, await missingFolder(model), hub);
+}
+
+/** The beginning of the sentence that there is no such folder, with the nearest name of a shipped model. */
+export async function missingFolder(model: string): Promise<string> {
+  return `model: there is no folder "${model}"${didYouMean(model, await shippedModels())}`;
+}
+
+async function shippedModels(): Promise<string[]> {
+  return await readdir(modelsFolder).catch(() => []);
 }
 
 /**

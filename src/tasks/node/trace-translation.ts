@@ -7,6 +7,7 @@ import type { Device } from "../../runtime/device.ts";
 import { bytesOfCharacters } from "../../tokenizers/byte-level.ts";
 import { type TracedValue, trace } from "../../tracing/trace.ts";
 import { Translator } from "../translator.ts";
+import { requireOwnTranslator } from "./model-kind.ts";
 import { readTranslationModel, readTranslationWeights } from "./translation-folder.ts";
 
 export interface TranslationTrace {
@@ -30,6 +31,7 @@ export async function traceTranslation(
   text: string,
   options: { target?: string; addresses?: readonly string[] } = {},
 ): Promise<TranslationTrace> {
+  await requireOwnTranslator(folder);
   const model = await readTranslationModel(folder);
   const weights = await readTranslationWeights(folder, model);
   const { config, sourceTokenizer, targetTokenizer } = model;
