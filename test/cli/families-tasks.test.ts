@@ -196,16 +196,7 @@ describe.skipIf(!hasShared)(`verbs${needsShared}`, () => {
   });
 
   test("a model must be named, and be one", async () => {
-    for (const verb of [
-      "complete",
-      "fill-mask",
-      "classify",
-      "tag",
-      "answer",
-      "summarize",
-      "embed",
-      "search",
-    ]) {
+    for (const verb of ["fill-mask", "classify", "tag", "answer", "summarize", "embed", "search"]) {
       const { code, stderr } = await qkv([verb, "a"]);
       expect([verb, code, stderr]).toEqual([verb, 2, expect.stringContaining("--model")]);
     }
