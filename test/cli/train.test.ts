@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { makeFolder, output, qkv, tiny, writeCorpus } from "./qkv.ts";
+import { makeFolder, output, qkv, start, tiny, writeCorpus } from "./qkv.ts";
 
 const folder = makeFolder();
 const { en, de } = writeCorpus(folder, "train", 400);
@@ -122,6 +122,30 @@ describe("qkv train from two files", () => {
     expect(model().equals(best)).toBe(true);
     const other = ["--source", en, "--target", valid.de];
     expect(await qkv(["train", ...other, "--out", run("killed"), "--resume"])).toMatchObject({ code: 2 });
+  });
+
+  test("a run that is stopped before its first validation has no model to try", async () => {
+    const args = ["train", ...files, "--out", run("early"), "--max-steps", "100000", ...tiny];
+    const { child, result } = start([...args, "--set", "eval_steps=100000"]);
+    child.stderr!.on("data", (text: string) => {
+      if (text.includes("from step 0 to 100,000.")) child.kill("SIGINT");
+    });
+    const { code, stderr } = await result;
+    expect(stderr).toContain("Interrupted: saved at step");
+    expect(code).toBe(130);
+    const [, step] = /saved at step (\d+)/.exec(stderr)!;
+    const resume = [
+      "train",
+      "--out",
+      run("early"),
+      "--resume",
+      "--max-steps",
+      String(Math.max(1, Number(step))),
+    ];
+    const finished = await qkv([...resume, "--set", "average_checkpoints=1"]);
+    expect(finished.stderr).toContain("Finished.");
+    expect(finished.stderr.includes("Try it")).toBe(existsSync(join(run("early"), "config.json")));
+    expect(finished.code).toBe(0);
   });
 
   test("--resume starts where there is nothing yet; --json tells every event", async () => {
