@@ -187,7 +187,7 @@ function fieldTexts(
 const fieldFormats: { readonly [Name in Field]: (value: number) => string } = {
   loss: formatValue,
   perplexity: formatValue,
-  learningRate: (value) => value.toExponential(2),
+  learningRate: (value) => (value === 0 ? "0" : value.toExponential(2)),
   gradientNorm: formatValue,
   tokensPerSecond: formatCount,
   secondsLeft: formatDuration,

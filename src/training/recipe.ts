@@ -106,7 +106,9 @@ function findKey(schema: z.ZodObject, name: string): [section: string, key: stri
     return [name.slice(0, dot), name.slice(dot + 1)];
   if (dot > 0 && isOpen(schema, name.slice(0, dot))) return [name.slice(0, dot), name.slice(dot + 1)];
   const known = candidates.map(([own, key]) => (dot < 0 || own === "" ? key : `${own}.${key}`));
-  throw new QkvError("option", `--set: unknown key "${name}"${didYouMean(name, known)}`);
+  const family = dot < 0 && sections.get("model")?.def.catchall?._zod.def.type === "unknown";
+  const wayOut = family ? `; sizes of a model's family are set as model.${name}` : "";
+  throw new QkvError("option", `--set: unknown key "${name}"${didYouMean(name, known) || wayOut}`);
 }
 
 /** Whether a section takes any key. */

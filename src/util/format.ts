@@ -34,6 +34,12 @@ export function formatValue(value: number): string {
   return value.toFixed(size < 10 ? 3 : size < 100 ? 2 : 1);
 }
 
+/** A number to so many digits after the point; what rounds to nothing has no sign. */
+export function formatFixed(value: number, digits: number): string {
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? text.replace("-", "") : text;
+}
+
 /** A time to the second and in two units at most: "42s", "3m20s", "2h05m", "3d04h". */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return "?";
@@ -105,6 +111,11 @@ export function cutToWidth(text: string, width: number): string {
     cut += character;
   }
   return cut;
+}
+
+/** A text in at most `width` columns, with "…" where its end is left out. */
+export function shortenToWidth(text: string, width: number): string {
+  return displayWidth(text) <= width ? text : `${cutToWidth(text, width - 1)}…`;
 }
 
 function columnsOf(character: string): number {

@@ -78,6 +78,10 @@ describe("the command line", () => {
       ["train", "--task", "fill-mask", "--train", "text.txt", "--set", "sampling=windows"],
       'unknown key "sampling"',
     ],
+    [
+      ["train", "--task", "fill-mask", "--train", "text.txt", "--set", "hidden_size=32"],
+      'unknown key "hidden_size"; sizes of a model\'s family are set as model.hidden_size',
+    ],
     [["train", "--task", "fill-mask", "--train", "text.dat"], "text.dat: cannot read"],
   ])("%j", async (args, said) => {
     expect(await refusedCommand(...args, ...out)).toContain(said);
@@ -210,6 +214,18 @@ describe("data", () => {
     const data = { ...classification.data, validation: "valid-strange.csv" };
     const said = await refused({ ...classification, data });
     expect(said).toContain('valid-strange.csv:2: a label must be one of animal, thing; got "star"');
+  });
+
+  test("a single label, unless the recipe names more", async () => {
+    file("alike.csv", "sentence,label\nred,pos\nblue,pos\n");
+    const data = { train: "alike.csv", columns: { text: "sentence" } };
+    expect(await refused({ ...classification, data })).toContain(
+      'alike.csv: all records have the label "pos"; a classifier needs at least two labels; add records, or name ' +
+        "them with objective.labels",
+    );
+    const recipe = { ...classification, data, objective: { labels: ["neg", "pos"] } };
+    const path = join(folder, file("alike.json", JSON.stringify(recipe)));
+    await output(["train", path, "--out", join(folder, "alike"), "--threads", "1"]);
   });
 
   test("an empty file", async () => {

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { makeFolder, output, qkv, tiny, writeCorpus } from "./qkv.ts";
+import { makeFolder, output, qkv, start, tiny, writeCorpus } from "./qkv.ts";
 
 const folder = makeFolder();
 const { en, de } = writeCorpus(folder, "train", 400);
@@ -75,6 +75,79 @@ describe("qkv train from two files", () => {
     expect(again.code).toBe(2);
   });
 
+  test("refuses to go on with other files, or to a step that is passed, and stays as it was", async () => {
+    const other = writeCorpus(folder, "other", 400, 9);
+    const args = ["--source", other.en, "--target", other.de];
+    const { code, stderr } = await qkv(["train", ...args, "--out", run("moved"), "--resume"]);
+    expect(stderr).toBe(
+      `qkv: ${run("moved")}: a run goes on with the data that it began with; ` +
+        "leave --source and --target out, or choose another folder\n",
+    );
+    expect(code).toBe(2);
+    const back = await qkv(["train", "--out", run("moved"), "--resume", "--max-steps", "20"]);
+    expect(back.stderr).toBe(
+      `qkv: ${run("moved")}: has already made 36 steps; max_steps must be more; got 20\n`,
+    );
+    expect(back.code).toBe(2);
+    const again = await qkv(["train", "--out", run("moved"), "--resume"]);
+    expect(again.stderr).toContain("from step 36 to 36.");
+    expect(again.code).toBe(0);
+  });
+
+  test("--resume alone needs a run; one that was killed before its first checkpoint begins anew", async () => {
+    const nope = await qkv(["train", "--out", run("nope"), "--resume"]);
+    expect(nope.stderr).toBe(
+      `qkv: ${run("nope")}: holds no run to go on with; check the folder, or begin one with a recipe, --task, ` +
+        "or --source and --target\n",
+    );
+    expect(nope.code).toBe(2);
+    const args = ["train", ...files, "--out", run("killed"), "--max-steps", "2", ...tiny];
+    const { stderr } = await qkv(args);
+    expect(stderr).toContain("Kept the model of step 2.");
+    expect(stderr).toContain("Try it: qkv translate");
+    expect(stderr.match(/: validation loss/g)).toHaveLength(1);
+    const best = readFileSync(join(run("killed"), "best", "model.safetensors"));
+    const model = () => readFileSync(join(run("killed"), "model.safetensors"));
+    expect(model().equals(best)).toBe(true);
+    for (const name of ["checkpoints", "config.json", "model.safetensors"]) {
+      rmSync(join(run("killed"), name), { recursive: true });
+    }
+    const translate = await qkv(["translate", "--model", run("killed"), "one"]);
+    expect(translate.stderr).toContain(
+      "has not written a model yet (the first comes with the first validation); " +
+        `go on with qkv train --out ${run("killed")} --resume`,
+    );
+    expect(translate.code).toBe(2);
+    expect(await qkv(["train", "--out", run("killed"), "--resume"])).toMatchObject({ code: 0 });
+    expect(model().equals(best)).toBe(true);
+    const other = ["--source", en, "--target", valid.de];
+    expect(await qkv(["train", ...other, "--out", run("killed"), "--resume"])).toMatchObject({ code: 2 });
+  });
+
+  test("a run that is stopped before its first validation has no model to try", async () => {
+    const args = ["train", ...files, "--out", run("early"), "--max-steps", "100000", ...tiny];
+    const { child, result } = start([...args, "--set", "eval_steps=100000"]);
+    child.stderr!.on("data", (text: string) => {
+      if (text.includes("from step 0 to 100,000.")) child.kill("SIGINT");
+    });
+    const { code, stderr } = await result;
+    expect(stderr).toContain("Interrupted: saved at step");
+    expect(code).toBe(130);
+    const [, step] = /saved at step (\d+)/.exec(stderr)!;
+    const resume = [
+      "train",
+      "--out",
+      run("early"),
+      "--resume",
+      "--max-steps",
+      String(Math.max(1, Number(step))),
+    ];
+    const finished = await qkv([...resume, "--set", "average_checkpoints=1"]);
+    expect(finished.stderr).toContain("Finished.");
+    expect(finished.stderr.includes("Try it")).toBe(existsSync(join(run("early"), "config.json")));
+    expect(finished.code).toBe(0);
+  });
+
   test("--resume starts where there is nothing yet; --json tells every event", async () => {
     const args = ["train", ...files, ...validation, "--out", run("new"), "--resume", "--max-steps", "2"];
     const stdout = await output([...args, "--json", ...tiny]);
@@ -117,6 +190,9 @@ describe("qkv train RECIPE", () => {
     expect(code).toBe(0);
     expect(readdirSync(join(run("toy"), "text"))).toHaveLength(6);
     expect(await qkv(["train", "--out", run("toy"), "--resume"])).toMatchObject({ code: 0 });
+    const other = await qkv(["train", ...files, "--out", run("toy"), "--resume"]);
+    expect(other.stderr).toContain("a run goes on with the data that it began with");
+    expect(other.code).toBe(2);
   });
 
   test("a recipe of one's own lies beside its data", async () => {

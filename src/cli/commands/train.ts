@@ -1,9 +1,11 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Command } from "commander";
 import type { RunEvent, TrainingJob } from "../../node.ts";
 import { commandsOfTask } from "../../runs/commands.ts";
 import type { Dashboard } from "../../runs/node/dashboard-server.ts";
 import { modelTaskNames } from "../../training/model-recipe.ts";
-import { nameOfMetric } from "../../util/format.ts";
+import { formatFixed, formatWhole, nameOfMetric, shortenToWidth } from "../../util/format.ts";
 import { collect, examples, given, portNumber, threadsOption, wholeNumber } from "../arguments.ts";
 import { stoppable } from "../stopping.ts";
 import { createProgress, formatCount, type Progress } from "../terminal.ts";
@@ -151,7 +153,7 @@ class TrainingView implements View {
       case "start":
         this.#task = event.task;
         this.#line(
-          `${formatCount(event.parameters)} parameters; from step ${event.step} to ${event.maxSteps}.`,
+          `${formatCount(event.parameters)} parameters; from step ${formatWhole(event.step)} to ${formatWhole(event.maxSteps)}.`,
         );
         this.#begin("training", event.maxSteps);
         break;
@@ -168,7 +170,9 @@ class TrainingView implements View {
       case "sample":
         // One of a validation's is enough here; the log and the report have all.
         if (event.step !== this.#sampledAt) {
-          this.#line(`  ${event.source}\n  = ${event.target}\n  → ${event.got}`);
+          const width = process.stderr.columns || 120;
+          const lines = [`  ${event.source}`, `  = ${event.target}`, `  → ${event.got}`];
+          this.#line(lines.map((line) => shortenToWidth(line, width)).join("\n"));
         }
         this.#sampledAt = event.step;
         break;
@@ -195,7 +199,8 @@ class TrainingView implements View {
   outcome(outcome: Outcome, out: string): void {
     if (outcome === "interrupted") return;
     const what = outcome === "finished" ? "Finished" : "Stopped early: validation got no better";
-    const [command] = commandsOfTask(this.#task, out);
+    const hasModel = existsSync(join(out, "config.json"));
+    const [command] = hasModel ? commandsOfTask(this.#task, out) : [];
     process.stderr.write(`${what}.${command === undefined ? "" : ` Try it: ${command}`}\n`);
   }
 
@@ -215,9 +220,9 @@ class TrainingView implements View {
 function validationLine(event: Extract<RunEvent, { type: "validation" }>): string {
   const { step, loss, metrics, best, of } = event;
   const what = of === "average" ? "Mean of the last checkpoints" : `Step ${step}`;
-  const numbers = [`loss ${loss.toFixed(4)}`];
+  const numbers = [`loss ${formatFixed(loss, 4)}`];
   for (const [name, value] of Object.entries(metrics)) {
-    numbers.push(`${nameOfMetric(name)} ${value.toFixed(value < 1 ? 4 : 2)}`);
+    numbers.push(`${nameOfMetric(name)} ${formatFixed(value, value < 1 ? 4 : 2)}`);
   }
   if (best) numbers.push("the best so far");
   return `${what}: validation ${numbers.join(", ")}`;

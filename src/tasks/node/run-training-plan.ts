@@ -8,7 +8,7 @@ import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
 import type { TranslationRecipe } from "../../training/translation-recipe.ts";
 import type { Brake } from "../../util/brake.ts";
 import { QkvError } from "../../util/errors.ts";
-import { createRunFolder, prepareRunFolder } from "./run-folder.ts";
+import { createRunFolder, digestsOf, prepareRunFolder } from "./run-folder.ts";
 import { kindOf } from "./shipped.ts";
 import { trainModel } from "./train-model.ts";
 import { trainTranslation } from "./train-translation.ts";
@@ -73,7 +73,13 @@ async function trainByPlan(plan: TrainingPlan, context: TrainingContext): Promis
     await prepareText(plan, plan.recipe, context);
     const recipe =
       plan.divided === undefined ? plan.recipe : await withValidationThatIsThere(plan, plan.recipe);
-    await prepareRunFolder(directory, { continues, recipe, dataFolder });
+    const dividedFrom = plan.divided && (await digestsOf(plan.divided));
+    await prepareRunFolder(directory, {
+      continues,
+      recipe,
+      dataFolder,
+      ...(dividedFrom !== undefined && { dividedFrom }),
+    });
     return await trainTranslation({ ...run, recipe });
   }
   await prepareRunFolder(directory, { continues, recipe: plan.recipe, dataFolder });

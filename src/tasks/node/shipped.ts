@@ -141,10 +141,23 @@ export async function findModel(model: string = defaultModel, hub: HubOptions = 
   const folder = await findFolder(model, hub);
   if ((await kindOf(join(folder, "config.json"))) !== undefined) return folder;
   if (folder === join(modelsFolder, model)) throw notShipped(model);
+  if (await holdsTraining(folder)) {
+    throw new QkvError(
+      "file",
+      `${folder}: the training there has not written a model yet (the first comes with the first validation); ` +
+        `go on with qkv train --out ${folder} --resume`,
+    );
+  }
   throw new QkvError(
     "file",
     `${folder}: is no model folder, since it holds no config.json; name the folder that a training wrote`,
   );
+}
+
+/** Whether a training was begun in a folder; recipes lie in folders too, but without a `run.json`. */
+async function holdsTraining(folder: string): Promise<boolean> {
+  const kinds = await Promise.all(["checkpoints", "run.json"].map((name) => kindOf(join(folder, name))));
+  return kinds.some((kind) => kind !== undefined);
 }
 
 function notShipped(model: string): QkvError {

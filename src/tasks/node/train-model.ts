@@ -216,7 +216,24 @@ async function labelsOf(recipe: ModelRecipe, task: AnyTask, data: TrainingData<M
   for await (const record of data.records("train")) {
     for (const label of task.labelsIn(record, recipe)) found.add(label);
   }
+  const [only] = found;
+  if (found.size === 1 && isOneOfSeveral(recipe)) {
+    throw new QkvError(
+      "data",
+      `${data.filesOf("train").files.join(", ")}: all records have the label "${only}"; a classifier needs at least ` +
+        "two labels; add records, or name them with objective.labels",
+    );
+  }
   return found.size === 0 ? ["LABEL_0"] : sortLabels(found);
+}
+
+/** Whether each text has one of several labels. */
+function isOneOfSeveral({ task, objective }: ModelRecipe): boolean {
+  return (
+    task === "text-classification" &&
+    "problem_type" in objective &&
+    objective.problem_type === "single_label_classification"
+  );
 }
 
 /** The recipe with the number of steps that its epochs come to. */

@@ -3,7 +3,15 @@ import { modelTaskNames } from "../../training/model-recipe.ts";
 import { overrideRecipe, parseRecipe, type Recipe } from "../../training/recipe.ts";
 import { didYouMean, QkvError } from "../../util/errors.ts";
 import { fileError } from "../../util/node/file-error.ts";
-import { checkSameModel, inspectRunFolder, type RunFolderState, textFolderOf } from "./run-folder.ts";
+import {
+  checkSameModel,
+  checkSameText,
+  checkStepsLeft,
+  inspectRunFolder,
+  otherData,
+  type RunFolderState,
+  textFolderOf,
+} from "./run-folder.ts";
 import { findRecipe, kindOf } from "./shipped.ts";
 
 /** What to train, from what, and where to put it. */
@@ -99,10 +107,12 @@ export async function planTraining(options: TrainOptions): Promise<TrainingPlan>
     throw new QkvError("option", "train: out must name the folder of the run; got nothing");
   }
   const directory = options.out;
-  const { continues, ...known } = await inspectRunFolder(directory, options.resume === true);
-  const origin = await originOf(options, continues ? known : undefined);
+  const known = await inspectRunFolder(directory, options.resume === true);
+  const { continues } = known;
+  const origin = await originOf(options, known);
   const recipe = parseRecipe(overrideRecipe(origin.json, assignmentsOf(options)), origin.where);
   if (continues && known.recipe !== undefined) checkSameModel(directory, known.recipe, recipe);
+  if (continues) checkStepsLeft(directory, known.step, recipe);
   const ownText = resolve(textFolderOf(directory));
   const generates = recipe.task === "translation" && recipe.data.generate !== undefined;
   const isOwnText = origin.divided !== undefined || generates || origin.dataFolder === ownText;
@@ -121,10 +131,7 @@ export async function planTraining(options: TrainOptions): Promise<TrainingPlan>
   };
 }
 
-async function originOf(
-  options: TrainOptions,
-  run: Omit<RunFolderState, "continues"> | undefined,
-): Promise<Origin> {
+async function originOf(options: TrainOptions, run: RunFolderState): Promise<Origin> {
   const { source, target, data } = options;
   if (options.task !== undefined) return fromTask(options, options.task);
   const idle = (["train", "validation", "model"] as const).find((name) => options[name] !== undefined);
@@ -143,9 +150,18 @@ async function originOf(
     return { json, where: name === undefined ? path : `recipe ${name}`, dataFolder: resolve(folder) };
   }
   if (source === undefined && target === undefined) {
-    if (run?.recipe !== undefined) {
+    // Where a run was killed before its first checkpoint, it begins anew by its own recipe.
+    const isRun = run.continues || (options.resume === true && run.dataFolder !== undefined);
+    if (isRun && run.recipe !== undefined) {
       const where = join(options.out, "recipe.json");
       return { json: run.recipe, where, dataFolder: resolve(data ?? run.dataFolder ?? ".") };
+    }
+    if (options.resume === true && !isRun) {
+      throw new QkvError(
+        "option",
+        `${options.out}: holds no run to go on with; check the folder, or begin one with a recipe, --task, or ` +
+          "--source and --target",
+      );
     }
     throw new QkvError(
       "option",
@@ -153,7 +169,8 @@ async function originOf(
         'for a first look, train the recipe "toy", which makes its own data',
     );
   }
-  return run?.recipe === undefined ? fromFiles(options) : fromFilesAgain(options, run.recipe, run.dataFolder);
+  if (!run.continues || run.recipe === undefined) return fromFiles(options);
+  return await fromFilesAgain(options, run.recipe, run);
 }
 
 /** A recipe of nothing but a task and its files. */
@@ -199,10 +216,20 @@ function fromFiles(options: TrainOptions): Origin {
 }
 
 /** The same for a run that goes on: its own recipe holds, and text that was divided for it lies in its folder. */
-function fromFilesAgain(options: TrainOptions, recipe: Recipe, known: string = resolve(".")): Origin {
+async function fromFilesAgain(
+  options: TrainOptions,
+  recipe: Recipe,
+  { dataFolder: known = resolve("."), dividedFrom }: RunFolderState,
+): Promise<Origin> {
   const { source, target } = requireBoth(options);
   const where = join(options.out, "recipe.json");
-  if (known === resolve(textFolderOf(options.out))) return { json: recipe, where, dataFolder: known };
+  if (known === resolve(textFolderOf(options.out))) {
+    const path = (file: string) => resolve(options.data ?? ".", file);
+    const files = { source: path(source), target: path(target) };
+    if (options.validationSource !== undefined) throw otherData(options.out);
+    await checkSameText(options.out, recipe, dividedFrom, files);
+    return { json: recipe, where, dataFolder: known };
+  }
   const place = (file: string) => {
     const path = resolve(options.data ?? ".", file);
     return path === resolve(known, file) ? file : path;

@@ -252,6 +252,15 @@ class TrainingRun<Tree, Batch> {
     const regular = (await listCheckpoints(directory)).filter((step) => this.#isRegular(step));
     if (wanted > 1 && regular.length > 0) {
       const steps = regular.slice(-wanted);
+      const mean =
+        steps.length > 1
+          ? `mean of the checkpoints at steps ${steps.join(", ")}`
+          : `model of step ${steps[0]}`;
+      if (steps.length === 1 && this.#state.best?.step === steps[0]) {
+        // It was measured, and the folder holds it.
+        onEvent({ type: "message", text: `Kept the ${mean}.` });
+        return await this.#drawCurves();
+      }
       const parameters = new Map<string, DeviceArray>(this.#parts.objective.fixed);
       const of = recipe.training.ema_decay === null ? "parameters" : "averages";
       for (const [address, { shape, data }] of await averageParameters(directory, steps, of)) {
@@ -265,17 +274,16 @@ class TrainingRun<Tree, Batch> {
         await this.#log.add(record);
         onEvent(record);
       }
-      const mean = `the mean of the checkpoints at steps ${steps.join(", ")}`;
       const value = chosenMetric(recipe, measured);
       const best = this.#state.best;
       if (value === undefined || best === null || !isBetter(recipe, best.value, value)) {
         await this.#parts.writeModel(directory, parameters);
-        onEvent({ type: "message", text: `Kept ${mean}.` });
+        onEvent({ type: "message", text: `Kept the ${mean}.` });
       } else {
         // The folder holds the best already.
         onEvent({
           type: "message",
-          text: `Kept the model of step ${best.step}, which is better than ${mean}.`,
+          text: `Kept the model of step ${best.step}, which is better than the ${mean}.`,
         });
       }
     }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Course } from "../../../src/cli/course.ts";
+import { plainLine } from "../../../src/cli/progress-line.ts";
 import {
   createProgress,
   formatCount,
@@ -7,7 +8,14 @@ import {
   type ProgressFields,
   sparkline,
 } from "../../../src/cli/terminal.ts";
-import { cutToWidth, displayWidth, formatValue, formatWhole } from "../../../src/util/format.ts";
+import {
+  cutToWidth,
+  displayWidth,
+  formatFixed,
+  formatValue,
+  formatWhole,
+  shortenToWidth,
+} from "../../../src/util/format.ts";
 
 /** A stream that keeps what is written. */
 class FakeStream {
@@ -322,6 +330,27 @@ test.each([
   [Number.POSITIVE_INFINITY, "Infinity"],
 ])("formatValue(%d) is %s", (value, text) => {
   expect(formatValue(value)).toBe(text);
+});
+
+test("formatFixed gives nothing no sign", () => {
+  expect([-0, -0.00001, -0.5, 1.23456].map((value) => formatFixed(value, 4))).toEqual([
+    "0.0000",
+    "0.0000",
+    "-0.5000",
+    "1.2346",
+  ]);
+});
+
+test("shortenToWidth marks what it leaves out", () => {
+  expect(shortenToWidth("four", 4)).toBe("four");
+  expect(shortenToWidth("fives", 4)).toBe("fiv…");
+  expect(shortenToWidth("日本語", 4)).toBe("日…");
+});
+
+test("a learning rate of nothing is 0", () => {
+  const line = plainLine({ step: 1, learningRate: 0 }, { total: 2, label: "training" }, new Course(2));
+  expect(line).toContain("learning rate 0");
+  expect(line).not.toContain("0.00");
 });
 
 test("formatWhole groups by thousands", () => {
