@@ -1,4 +1,4 @@
-import type { DecodingOptions } from "../generation/decoding-options.ts";
+import { type DecodingOptions, refuseIdleOptions } from "../generation/decoding-options.ts";
 import { SequenceGenerator } from "../generation/sequence-to-sequence.ts";
 import { type Transformer, transformerGeneration } from "../models/transformer.ts";
 import type { TransformerConfig } from "../models/transformer-config.ts";
@@ -82,6 +82,7 @@ export class Translator {
     parameters: ReadonlyMap<string, DeviceArray> = this.#parameters,
     { signal, onToken }: Pick<TaskControls, "signal" | "onToken"> = {},
   ): Promise<Translation[]> {
+    refuseIdleOptions(options, { ...this.model.decoding, ...options });
     const results = new Array<Translation>(texts.length);
     const sources: { ids: number[]; truncated: boolean; index: number }[] = [];
     texts.forEach((text, index) => {

@@ -97,6 +97,11 @@ describe("qkv translate", () => {
     expect(different.size).toBeGreaterThan(1);
   });
 
+  test("options that act on drawn tokens are refused where none are drawn", async () => {
+    const { code, stderr } = await qkv(["translate", ...fast, "--temperature", "0.5", "a cat"]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("temperature acts on tokens that are drawn")]);
+  });
+
   test("says where a source was cut", async () => {
     const long = "one tree and ".repeat(400);
     const { code, stderr } = await qkv(["translate", ...fast], { input: `one tree\n${long}\n` });
