@@ -129,6 +129,17 @@ async function modelFor(
     if (known !== undefined) return known;
   }
   const { tokenizer, data } = recipe;
+  /** @param ids - what is known only when the vocabulary is */
+  const configOf = (ids: {
+    readonly vocab_size: number;
+    readonly decoder_vocab_size: number;
+    readonly pad_token_id: number;
+    readonly bos_token_id: number;
+    readonly eos_token_id: number;
+  }) => parseTransformerConfig({ model_type: "transformer", ...recipe.model, ...ids }, "recipe: model");
+  // Sizes that do not fit together are told before the text is read, not after.
+  const size = tokenizer.vocab_size;
+  configOf({ vocab_size: size, decoder_vocab_size: size, pad_token_id: 0, bos_token_id: 1, eos_token_id: 2 });
   const learn = async (what: string, files: readonly string[]) => {
     onEvent({
       type: "message",
@@ -154,18 +165,13 @@ async function modelFor(
     if (id === undefined) throw new QkvError("internal", `tokenizer: has no piece ${token}`);
     return id;
   };
-  const config = parseTransformerConfig(
-    {
-      model_type: "transformer",
-      ...recipe.model,
-      vocab_size: sourceTokenizer.vocabSize,
-      decoder_vocab_size: targetTokenizer.vocabSize,
-      pad_token_id: idOf("<pad>"),
-      bos_token_id: idOf("<s>"),
-      eos_token_id: idOf("</s>"),
-    },
-    "recipe: model",
-  );
+  const config = configOf({
+    vocab_size: sourceTokenizer.vocabSize,
+    decoder_vocab_size: targetTokenizer.vocabSize,
+    pad_token_id: idOf("<pad>"),
+    bos_token_id: idOf("<s>"),
+    eos_token_id: idOf("</s>"),
+  });
   const { num_beams, length_penalty, max_length } = recipe.generation;
   const decoding = { numBeams: num_beams, lengthPenalty: length_penalty, maxNewTokens: max_length };
   const model = { config, sourceTokenizer, targetTokenizer, decoding };
