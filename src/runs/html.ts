@@ -1,17 +1,12 @@
 /** Pages for people: one file each, that loads nothing from elsewhere, for light and dark screens. */
 
+import { escapeMarkup } from "../util/markup.ts";
+
 /** HTML that is already safe to put into a page. */
 export type Html = string;
 
 /** Text as HTML, also within quotes. */
-export function escapeHtml(text: string): Html {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;")
-    .replaceAll("'", "&#39;");
-}
+export const escapeHtml: (text: string) => Html = escapeMarkup;
 
 export interface PageParts {
   readonly title: string;

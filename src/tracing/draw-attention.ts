@@ -1,3 +1,4 @@
+import { escapeMarkup } from "../util/markup.ts";
 import type { TracedValue } from "./trace.ts";
 
 export interface AttentionPicture {
@@ -33,10 +34,10 @@ export function drawAttention({ title, queries, keys, panels }: AttentionPicture
     return `<g transform="translate(${x.toFixed(1)} ${y.toFixed(1)})">${panel(caption, weights, queries, keys, left, top)}</g>`;
   });
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeXml(title)}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeMarkup(title)}">`,
     "<style>text{fill:#24292f}.grid{stroke:#24292f;stroke-opacity:.12;fill:none}.weight{fill:#0b62d6}",
     "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.grid{stroke:#e6edf3;stroke-opacity:.16}.weight{fill:#58a6ff}}</style>",
-    `<text x="14" y="26" font-family="${family}" font-size="16" font-weight="600">${escapeXml(title)}</text>`,
+    `<text x="14" y="26" font-family="${family}" font-size="16" font-weight="600">${escapeMarkup(title)}</text>`,
     ...drawn,
     "</svg>\n",
   ].join("\n");
@@ -58,14 +59,14 @@ function panel(
       const place = `x="${(left + column * cell).toFixed(1)}" y="${(top + row * cell).toFixed(1)}"`;
       const label = `${queries[row]} → ${keys[column]}: ${weight.toFixed(3)}`;
       cells.push(
-        `<rect class="weight" ${place} width="${cell}" height="${cell}" fill-opacity="${weight.toFixed(3)}"><title>${escapeXml(label)}</title></rect>`,
+        `<rect class="weight" ${place} width="${cell}" height="${cell}" fill-opacity="${weight.toFixed(3)}"><title>${escapeMarkup(label)}</title></rect>`,
       );
     });
   });
   const words = (pieces: readonly string[], place: (index: number) => string) =>
     pieces.map(
       (piece, index) =>
-        `<text font-family="${family}" font-size="12" ${place(index)}>${escapeXml(piece)}</text>`,
+        `<text font-family="${family}" font-size="12" ${place(index)}>${escapeMarkup(piece)}</text>`,
     );
   const lines: string[] = [];
   for (let row = 0; row <= queries.length; row++)
@@ -73,7 +74,7 @@ function panel(
   for (let column = 0; column <= keys.length; column++)
     lines.push(`M${left + column * cell} ${top}v${queries.length * cell}`);
   return [
-    `<text font-family="${family}" font-size="12" font-weight="600" x="14" y="12">${escapeXml(caption)}</text>`,
+    `<text font-family="${family}" font-size="12" font-weight="600" x="14" y="12">${escapeMarkup(caption)}</text>`,
     ...words(
       keys,
       (index) =>
@@ -101,11 +102,4 @@ export function averageHeads({ shape, data }: TracedValue): Float32Array {
 export function headOf({ shape, data }: TracedValue, head: number): Float32Array {
   const [, , queries, keys] = shape as [number, number, number, number];
   return (data as Float32Array).subarray(head * queries * keys, (head + 1) * queries * keys);
-}
-
-function escapeXml(text: string): string {
-  return text.replace(
-    /[&<>"]/g,
-    (character) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[character]!,
-  );
 }

@@ -1,7 +1,9 @@
 /** Draws panels with curves as one SVG file without scripts or outside fonts, for light and dark pages. */
+
 import { scaleLinear } from "d3-scale";
 import { curveLinear, curveMonotoneX, line } from "d3-shape";
 import { formatWhole } from "../util/format.ts";
+import { escapeText } from "../util/markup.ts";
 import { type AxisKind, type Scale, stepDomain, tickTexts, verticalScale } from "./curve-axes.ts";
 import { type Curve, type Panel, styleSheet } from "./curve-panels.ts";
 import { type CurvePoint, isNoisy, smooth, type TrainingSeries, thinOut } from "./curve-points.ts";
@@ -251,9 +253,5 @@ function text(x: number, y: number, content: string, name: string): string {
 
 /** Text for XML, without the control characters that XML 1.0 does not allow. */
 function escapeXml(content: string): string {
-  return content
-    .replace(/[\p{Cc}\p{Surrogate}\ufffe\uffff]/gu, " ")
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;");
+  return escapeText(content.replace(/[\p{Cc}\p{Surrogate}\ufffe\uffff]/gu, " "));
 }

@@ -1,4 +1,5 @@
 import { scaleLinear } from "d3-scale";
+import { escapeMarkup } from "../util/markup.ts";
 
 /** Values of one variant of an experiment, one for each seed. */
 export interface Measurements {
@@ -45,7 +46,7 @@ export function drawErrorBars(
     const { mean, deviation } = meanAndDeviation(values);
     const dots = values.map((value) => `<circle class="seed" cx="${round(x(value))}" cy="${y}" r="2.5"/>`);
     return [
-      `<text class="end" x="${left - 12}" y="${y + 4}">${escaped(name)}</text>`,
+      `<text class="end" x="${left - 12}" y="${y + 4}">${escapeMarkup(name)}</text>`,
       `<path class="bar" d="M${round(x(mean - deviation))} ${y}H${round(x(mean + deviation))}"/>`,
       ...dots,
       `<circle class="mean" cx="${round(x(mean))}" cy="${y}" r="5"/>`,
@@ -53,13 +54,13 @@ export function drawErrorBars(
     ].join("");
   });
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" role="img" aria-label="${escaped(title)}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" role="img" aria-label="${escapeMarkup(title)}">`,
     `<style>${style}</style>`,
     `<rect class="page" width="${width}" height="${height}"/>`,
-    `<text class="title" x="16" y="28">${escaped(title)}</text>`,
+    `<text class="title" x="16" y="28">${escapeMarkup(title)}</text>`,
     ...grid,
     ...lines,
-    `<text class="muted middle" x="${(left + width - right) / 2}" y="${bottom + 36}">${escaped(axis)}</text>`,
+    `<text class="muted middle" x="${(left + width - right) / 2}" y="${bottom + 36}">${escapeMarkup(axis)}</text>`,
     "</svg>",
   ].join("\n");
 }
@@ -74,7 +75,3 @@ const style = [
 ].join("");
 
 const round = (value: number): number => Math.round(value * 10) / 10;
-
-function escaped(text: string): string {
-  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/"/g, "&quot;");
-}
