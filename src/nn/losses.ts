@@ -74,10 +74,11 @@ export function placeCrossEntropy(scores: Tensor, places: Tensor): MeanLoss {
 
 /**
  * The cross-entropy of rows that count differently; the mean is divided by the sum of the weights.
- * @param scores - [batch, label] @param labels - [batch], each below the number of labels @param weights - [batch]
+ * @param scores - [..., label] @param labels - [...], each below the number of labels, or any number where the weight
+ * is 0 @param weights - [...]
  */
 export function weightedCrossEntropy(scores: Tensor, labels: Tensor, weights: Tensor): MeanLoss {
-  const axis = scores.dims[1]!;
+  const axis = scores.dims.at(-1)!;
   const isLabel = cast(equal(expand(range(axis), scores.dims), labels), "float32");
   const perRow = negate(sum(multiply(isLabel, logSoftmax(scores, axis.name)), [axis.name]));
   return meanOf(sumOfAll(multiply(perRow, weights)), sumOfAll(weights));

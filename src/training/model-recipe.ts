@@ -55,6 +55,12 @@ const block_size = count.optional();
 /** The longest text, in tokens; default: what the model can read. */
 const max_length = count.optional();
 
+/** How much each label counts, in the order of the labels; or so that all count the same in all. */
+const class_weights = z.union([z.literal("balanced"), z.array(z.number().positive()).min(1)]).optional();
+
+/** The share of words that the model does not see in training, others each epoch. */
+const word_dropout = rate.default(0);
+
 const objectiveSchemas = {
   "text-generation": z.strictObject({
     block_size,
@@ -98,8 +104,8 @@ const objectiveSchemas = {
     problem_type: z
       .enum(["single_label_classification", "multi_label_classification", "regression"])
       .default("single_label_classification"),
-    /** How much the texts of each label count, in the order of the labels; or so that all labels count the same. */
-    class_weights: z.union([z.literal("balanced"), z.array(z.number().positive()).min(1)]).optional(),
+    class_weights,
+    word_dropout,
   }),
   "token-classification": z.strictObject({
     max_length,
@@ -108,6 +114,8 @@ const objectiveSchemas = {
     scheme: z.enum(["IOB1", "IOB2"]).default("IOB2"),
     /** Whether every piece of a word has its label, or the first alone. */
     label_all_tokens: z.boolean().default(false),
+    class_weights,
+    word_dropout,
   }),
   "question-answering": z.strictObject({
     max_length,
@@ -213,8 +221,11 @@ function checkTogether(
     if (recipe.objective.labels !== undefined)
       refuse("objective.labels", "a regression has none; leave them out");
   }
-  if (recipe.task === "text-classification" && recipe.objective.class_weights !== undefined) {
-    if (recipe.objective.problem_type !== "single_label_classification") {
+  if ("class_weights" in recipe.objective && recipe.objective.class_weights !== undefined) {
+    if (
+      "problem_type" in recipe.objective &&
+      recipe.objective.problem_type !== "single_label_classification"
+    ) {
       refuse("objective.class_weights", "go with single_label_classification only; leave them out");
     } else if (teacher !== undefined) {
       refuse("objective.class_weights", "do not go with a teacher, whose probabilities take their place");

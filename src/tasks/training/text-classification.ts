@@ -2,14 +2,9 @@ import type { FieldTypes } from "../../data/record-fields.ts";
 import { scoreClassification } from "../../metrics/classification.ts";
 import { pearsonCorrelation, spearmanCorrelation } from "../../metrics/correlation.ts";
 import type { ModelRecipe } from "../../training/model-recipe.ts";
-import { type ModelBatch, modelObjective } from "../../training/objectives/model-objective.ts";
-import {
-  balancedWeights,
-  textWeights,
-  weightedClassificationObjective,
-} from "../../training/objectives/weighted-classification.ts";
-import { QkvError } from "../../util/errors.ts";
+import type { ModelBatch } from "../../training/objectives/model-objective.ts";
 import { largestPlace } from "../probabilities.ts";
+import { classWeightsOf, labelObjective, withClassWeights } from "./class-weights.ts";
 import { labelId } from "./labels.ts";
 import { smallBert } from "./small-models.ts";
 import {
@@ -26,9 +21,13 @@ import {
   textRows,
   truncatedTo,
 } from "./training-task.ts";
+import { textReader } from "./word-dropout.ts";
 
 type Recipe = ModelRecipe<"text-classification">;
 type Context = TaskContext<"text-classification">;
+
+/** The word of a token that begins none. */
+const none = -100;
 
 const labelTypes = {
   single_label_classification: "label",
@@ -40,7 +39,7 @@ const labelTypes = {
 export const classificationTraining: TrainingTask<"text-classification"> = {
   head: () => "sequence-classification",
   newModel: smallBert,
-  columns: { ids: "ids", typeIds: "ids", labels: "floats" },
+  columns: { ids: "ids", typeIds: "ids", words: "labels", labels: "floats" },
 
   fields: ({ objective, data }: Recipe): FieldTypes => ({
     text: "text",
@@ -56,27 +55,27 @@ export const classificationTraining: TrainingTask<"text-classification"> = {
   encode(record: TrainingRecord, context: Context) {
     const { recipe, tokenizers } = context;
     const { text, text_pair: pair } = record.fields as { text: string; text_pair?: string };
-    const { ids, typeIds } = tokenizers.source.encode(text, {
+    const { ids, typeIds, wordIds } = tokenizers.source.encode(text, {
       ...(pair !== undefined && { pair }),
       ...truncatedTo(context, recipe.objective.max_length),
     });
-    return ids.length === 0 ? [] : [{ ids, typeIds, labels: labelsOf(record, context) }];
+    // The number of the word that begins with a token.
+    const words = wordIds.map((word, place) => (word === wordIds[place - 1] ? none : (word ?? none)));
+    return ids.length === 0 ? [] : [{ ids, typeIds, words, labels: labelsOf(record, context) }];
   },
 
-  objective: ({ model, recipe }: Context, mode) =>
-    recipe.objective.class_weights === undefined
-      ? modelObjective(model, mode)
-      : weightedClassificationObjective(model, mode),
+  objective: labelObjective,
 
   open(store, context: Context, purpose = "training") {
     // What is measured counts each text once, so that models with other weights can be compared.
-    const weights = purpose === "training" ? weightsOf(store, context) : undefined;
+    const weights = purpose === "training" ? classWeightsOf(store, context) : undefined;
+    const read = textReader(store, context, purpose);
     return {
       length: store.length,
       width: (index) => store.lengthOf("ids", index),
-      batch(indices) {
-        const batch = classificationBatch(store, context, indices);
-        return weights === undefined ? batch : withWeights(batch, weights);
+      batch(indices, draw) {
+        const batch = classificationBatch(store, context, indices, read(indices, draw));
+        return weights === undefined ? batch : withClassWeights(batch, weights);
       },
     };
   },
@@ -95,38 +94,18 @@ export const classificationTraining: TrainingTask<"text-classification"> = {
   },
 };
 
-function classificationBatch(store: ExampleStore, context: Context, indices: ArrayLike<number>): ModelBatch {
-  const ids = rowsOf(store, "ids", indices);
+function classificationBatch(
+  store: ExampleStore,
+  context: Context,
+  indices: ArrayLike<number>,
+  ids: readonly ArrayLike<number>[],
+): ModelBatch {
   const spec = context.model.inputs.labels!;
   const isWhole = spec.dtype === "int32";
   const { data, shape } = padRows(rowsOf(store, "labels", indices), 0, 1, isWhole ? "whole" : "fraction");
   const labels = { data, shape: spec.dims.length === 1 ? [indices.length] : shape };
   const inputs = { ...textRows(context, ids, rowsOf(store, "typeIds", indices)), labels };
   return modelBatch(context.model, inputs, isWhole ? indices.length : data.length);
-}
-
-/** How much a text of each label counts, where the recipe says so. */
-function weightsOf(store: ExampleStore, { recipe, model }: Context): readonly number[] | undefined {
-  const { class_weights: wanted } = recipe.objective;
-  const labels = model.config.labels ?? [];
-  if (wanted === undefined) return undefined;
-  if (wanted !== "balanced") {
-    if (wanted.length === labels.length) return wanted;
-    throw new QkvError(
-      "config",
-      `recipe: objective.class_weights must have one number for each label (${labels.join(", ")}); got ${wanted.length}`,
-    );
-  }
-  const counts = labels.map(() => 0);
-  for (let index = 0; index < store.length; index++) counts[store.values("labels", index)[0]!]!++;
-  return balancedWeights(counts);
-}
-
-/** The loss of a batch is divided by its weights. */
-function withWeights({ inputs }: ModelBatch, ofLabels: readonly number[]): ModelBatch {
-  const data = Float32Array.from(inputs.labels!.data, (label) => ofLabels[label]!);
-  const count = data.reduce((sum, weight) => sum + weight, 0);
-  return { inputs: { ...inputs, [textWeights]: { data, shape: [data.length] } }, count };
 }
 
 type Numbers = readonly (readonly number[])[];

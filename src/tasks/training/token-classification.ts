@@ -3,6 +3,7 @@ import { ignoredLabel } from "../../nn/losses.ts";
 import type { Encoding } from "../../tokenizers/encoding.ts";
 import { QkvError } from "../../util/errors.ts";
 import { largestPlace } from "../probabilities.ts";
+import { classWeightsOf, labelObjective, withClassWeights } from "./class-weights.ts";
 import { labelId } from "./labels.ts";
 import { smallBert } from "./small-models.ts";
 import {
@@ -18,6 +19,7 @@ import {
   textRows,
   truncatedTo,
 } from "./training-task.ts";
+import { textReader } from "./word-dropout.ts";
 
 type Context = TaskContext<"token-classification">;
 
@@ -66,23 +68,30 @@ export const taggingTraining: TrainingTask<"token-classification"> = {
     });
   },
 
-  open: (store, context) => ({
-    length: store.length,
-    width: (index) => store.lengthOf("ids", index),
-    batch(indices) {
-      const multiple = context.recipe.training.pad_to_multiple_of;
-      const labels = rowsOf(store, "labels", indices);
-      const inputs = {
-        ...textRows(context, rowsOf(store, "ids", indices), rowsOf(store, "typeIds", indices)),
-        labels: padRows(labels, ignoredLabel, multiple),
-      };
-      const count = labels.reduce(
-        (sum, row) => sum + Array.from(row).filter((id) => id !== ignoredLabel).length,
-        0,
-      );
-      return modelBatch(context.model, inputs, count);
-    },
-  }),
+  objective: labelObjective,
+
+  open(store, context: Context, purpose = "training") {
+    // What is measured counts each word once.
+    const weights = purpose === "training" ? classWeightsOf(store, context) : undefined;
+    const read = textReader(store, context, purpose);
+    return {
+      length: store.length,
+      width: (index) => store.lengthOf("ids", index),
+      batch(indices, draw) {
+        const labels = rowsOf(store, "labels", indices);
+        const inputs = {
+          ...textRows(context, read(indices, draw), rowsOf(store, "typeIds", indices)),
+          labels: padRows(labels, ignoredLabel, context.recipe.training.pad_to_multiple_of),
+        };
+        const count = labels.reduce(
+          (sum, row) => sum + Array.from(row).filter((id) => id !== ignoredLabel).length,
+          0,
+        );
+        const batch = modelBatch(context.model, inputs, count);
+        return weights === undefined ? batch : withClassWeights(batch, weights);
+      },
+    };
+  },
 
   metrics: () => ["f1", "precision", "recall", "accuracy"],
   scores: ({ logits }) => logits,

@@ -465,7 +465,7 @@ describe("metrics of classifiers", () => {
     const model = { num_labels: Math.max(predicted[0]!.length, 1), problem_type };
     const own = contextOf("text-classification", { recipe: { objective: { problem_type } }, model });
     const store = new ExampleList(classify.columns);
-    for (const labels of expected) store.add({ ids: [1], typeIds: [0], labels });
+    for (const labels of expected) store.add({ ids: [1], typeIds: [0], words: [0], labels });
     const records = expected.map(() => recordOf({}));
     const heldOut = {
       store,
@@ -635,7 +635,8 @@ describe("classes with weights", () => {
     const recipe = { objective: { class_weights } };
     const own = contextOf("text-classification", { recipe, model: { id2label: { 0: "a", 1: "b" } } });
     const store = new ExampleList(classify.columns);
-    for (const label of [0, 1, 1, 1]) store.add({ ids: [5, 6], typeIds: [0, 0], labels: [label] });
+    for (const label of [0, 1, 1, 1])
+      store.add({ ids: [5, 6], typeIds: [0, 0], words: [0, 1], labels: [label] });
     return classify.open(store, own, purpose);
   };
 
@@ -653,5 +654,102 @@ describe("classes with weights", () => {
 
   test("one number for each class", () => {
     expect(() => open([1, 2, 3])).toThrow("one number for each label (a, b); got 3");
+  });
+});
+
+describe("words that are hidden in training", () => {
+  const tag = trainingTasks["token-classification"];
+  const words = ["Anna", "lives", "in", "New", "York", "."];
+  const names = ["B-PER", "O", "O", "B-LOC", "I-LOC", "O"];
+  const labelled = { id2label: { 0: "B-PER", 1: "O", 2: "B-LOC", 3: "I-LOC" } };
+  const rows = (name: "wordPiece" | "byteLevel", objective: object, purpose?: "validation") => {
+    const own = contextOf("token-classification", {
+      tokenizer: name,
+      recipe: { objective },
+      model: labelled,
+    });
+    const store = new ExampleList(tag.columns);
+    for (let copy = 0; copy < 200; copy++) {
+      for (const example of tag.encode(recordOf({ tokens: words, tags: names }), own)) store.add(example);
+    }
+    const set = tag.open(store, own, purpose);
+    const all = Array.from({ length: store.length }, (_, index) => index);
+    const read = (epoch: number) => {
+      const { data, shape } = set.batch(all, { seed: 1, epoch }).inputs.inputIds!;
+      return all.map((row) => Array.from(data.subarray(row * shape[1]!, (row + 1) * shape[1]!)));
+    };
+    return { read, whole: Array.from(store.values("ids", 0)), starts: Array.from(store.values("words", 0)) };
+  };
+
+  test.each([
+    "wordPiece",
+    "byteLevel",
+  ] as const)("%s: whole ones, as often as wanted, others each epoch", (name) => {
+    const { read, whole, starts } = rows(name, { word_dropout: 0.25 });
+    const hidden = tokenizers[name]!.tokenToId(name === "wordPiece" ? "[MASK]" : "<mask>")!;
+    let count = 0;
+    for (const row of read(0)) {
+      row.forEach((id, place) => {
+        if (id !== hidden) expect(id).toBe(whole[place]);
+        else if (starts[place]! >= 0) count++;
+        else expect(row[place - 1]).toBe(hidden);
+      });
+      expect([row[0], row.at(-1)]).toEqual([whole[0], whole.at(-1)]);
+    }
+    expect(count / (200 * words.length)).toBeCloseTo(0.25, 1);
+    expect(read(0)).toEqual(read(0));
+    expect(read(1)).not.toEqual(read(0));
+  });
+
+  test("none where the recipe says nothing, and none in what is measured", () => {
+    const plain = rows("wordPiece", {});
+    expect(new Set(plain.read(0).map(String))).toEqual(new Set([String(plain.whole)]));
+    const measured = rows("wordPiece", { word_dropout: 0.9 }, "validation");
+    expect(new Set(measured.read(0).map(String))).toEqual(new Set([String(measured.whole)]));
+  });
+
+  test("words of texts that are classified", () => {
+    const classify = trainingTasks["text-classification"];
+    const own = contextOf("text-classification", {
+      recipe: { objective: { word_dropout: 0.999999 } },
+      model: { id2label: { 0: "a", 1: "b" } },
+    });
+    const store = new ExampleList(classify.columns);
+    const [example] = [...classify.encode(recordOf({ text: "Anna lives in Oslo.", label: "a" }), own)];
+    store.add(example!);
+    const { data } = classify.open(store, own).batch([0], { seed: 1, epoch: 0 }).inputs.inputIds!;
+    expect(Array.from(data)).toEqual([2, ...new Array<number>(data.length - 2).fill(4), 3]);
+  });
+
+  test("need a token that stands for them", () => {
+    const own = contextOf("text-classification", {
+      tokenizer: "characters",
+      recipe: { objective: { word_dropout: 0.1 } },
+    });
+    const store = new ExampleList(trainingTasks["text-classification"].columns);
+    expect(() => trainingTasks["text-classification"].open(store, own)).toThrow("must have a token [MASK]");
+  });
+});
+
+describe("labels of words with weights", () => {
+  test("all count the same in all, where it is wanted", () => {
+    const tag = trainingTasks["token-classification"];
+    const own = contextOf("token-classification", {
+      recipe: { objective: { class_weights: "balanced" } },
+      model: { id2label: { 0: "B-X", 1: "O" } },
+    });
+    const store = new ExampleList(tag.columns);
+    store.add({
+      ids: [2, 5, 6, 7, 3],
+      typeIds: [0, 0, 0, 0, 0],
+      words: [-100, 0, 1, 2, -100],
+      labels: [-100, 0, 1, 1, -100],
+    });
+    store.add({ ids: [2, 5, 3], typeIds: [0, 0, 0], words: [-100, 0, -100], labels: [-100, 1, -100] });
+    const { inputs, count } = tag.open(store, own).batch([0, 1], { seed: 1, epoch: 0 });
+    const third = Math.fround(2 / 3);
+    expect(Array.from(inputs.weights!.data)).toEqual([0, 2, third, third, 0, 0, third, 0, 0, 0]);
+    expect(count).toBeCloseTo(4, 5);
+    expect(tag.open(store, own, "validation").batch([0], { seed: 1, epoch: 0 }).count).toBe(3);
   });
 });

@@ -14,10 +14,7 @@ import type { Objective } from "../../../src/training/learner.ts";
 import { contrastiveObjective } from "../../../src/training/objectives/contrastive.ts";
 import { distillationObjective } from "../../../src/training/objectives/distillation.ts";
 import { type ModelBatch, modelObjective } from "../../../src/training/objectives/model-objective.ts";
-import {
-  balancedWeights,
-  weightedClassificationObjective,
-} from "../../../src/training/objectives/weighted-classification.ts";
+import { balancedWeights, weightedObjective } from "../../../src/training/objectives/weighted-labels.ts";
 import { RandomStream, randomKey } from "../../../src/util/random.ts";
 import { evaluate } from "../../interpreter/evaluate.ts";
 
@@ -438,9 +435,29 @@ describe("heads", () => {
     const weights = (values: number[]) => ({ data: Float32Array.from(values), shape: [2] });
     const batch = (values: number[]) =>
       ({ inputs: { ...inputs, weights: weights(values) }, count: total(values) }) as ModelBatch;
-    const objective = weightedClassificationObjective(model, "inference");
+    const objective = weightedObjective(model, "inference");
     const plain = checkGradients(modelObjective(model, "inference"), { inputs, count: 2 } as ModelBatch);
     expect(checkGradients(objective, batch([1, 1]))).toBeCloseTo(plain, 6);
+    const [one, two] = [checkGradients(objective, batch([1, 0])), checkGradients(objective, batch([0, 1]))];
+    expect(checkGradients(objective, batch([0.5, 3]))).toBeCloseTo(0.5 * one + 3 * two, 6);
+  });
+
+  test("weights of the labels of tokens; one without a label counts nothing", () => {
+    const model = createModel({ ...bertKeys, architectures: ["BertForTokenClassification"] });
+    const { data: ids, shape } = inputIds;
+    const labels = { data: Int32Array.from(ids, (_, place) => (place % 3 === 0 ? -100 : place % 2)), shape };
+    const inputs = completeInputs(model, { inputIds, attentionMask, labels });
+    const batch = (ofLabels: number[]) => {
+      const data = Float32Array.from(labels.data, (label) => (label < 0 ? 0 : ofLabels[label]!));
+      return { inputs: { ...inputs, weights: { data, shape } }, count: total([...data]) } as ModelBatch;
+    };
+    const counted = batch([1, 1]);
+    const objective = weightedObjective(model, "inference");
+    const plain = checkGradients(modelObjective(model, "inference"), {
+      inputs,
+      count: counted.count,
+    } as ModelBatch);
+    expect(checkGradients(objective, counted)).toBeCloseTo(plain, 6);
     const [one, two] = [checkGradients(objective, batch([1, 0])), checkGradients(objective, batch([0, 1]))];
     expect(checkGradients(objective, batch([0.5, 3]))).toBeCloseTo(0.5 * one + 3 * two, 6);
   });
