@@ -381,6 +381,8 @@ export async function experiment(options: ExperimentOptions): Promise<readonly T
         signal.removeEventListener("abort", stop);
       }
     },
+    test: async (run) =>
+      await evaluate({ run, split: "test" }, { ...(threads !== undefined && { threads }), signal }),
   });
 }
 

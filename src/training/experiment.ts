@@ -9,6 +9,10 @@ const experimentSchema = z.strictObject({
   recipe: z.record(z.string(), z.unknown()),
   /** Each variant is trained once with each. */
   seeds: z.array(z.int().nonnegative()).min(1).default([1, 2, 3]),
+  /** What is compared: the loss, or a metric of the recipe's task. */
+  metric: z.string().default("loss"),
+  /** The data that it is measured on; each model was chosen on the validation data in any case. */
+  split: z.enum(["validation", "test"]).default("validation"),
   questions: z
     .array(
       z.strictObject({
@@ -19,7 +23,10 @@ const experimentSchema = z.strictObject({
           .array(
             z.strictObject({
               name: z.string(),
-              /** What differs from the recipe, as `--set` takes it: `{ "model.n_head": 1 }`. */
+              /**
+               * What differs from the recipe, as `--set` takes it: `{ "model.n_head": 1 }`. In a text `${run:NAME}` is
+               * the folder of a variant above, trained with the same seed: `{ "teacher.from": "${run:teacher}" }`.
+               */
               set: z.record(z.string(), z.unknown()).default({}),
             }),
           )
@@ -49,7 +56,42 @@ export function parseExperiment(json: unknown, where: string): Experiment {
   const ids = parsed.data.questions.map(({ id }) => id);
   const twice = ids.find((id, index) => ids.indexOf(id) !== index);
   if (twice !== undefined) throw new QkvError("config", `${where}: two questions have the id "${twice}"`);
+  for (const { id, variants } of parsed.data.questions) {
+    variants.forEach(({ name, set }, index) => {
+      const above = variants.slice(0, index).map((variant) => variant.name);
+      const unknown = runsIn(set).find((run) => !above.includes(run));
+      if (unknown === undefined) return;
+      throw new QkvError(
+        "config",
+        `${where}: questions.${id}: "${name}" can use the runs of variants above it only; got "${unknown}"` +
+          didYouMean(unknown, above),
+      );
+    });
+  }
   return parsed.data;
+}
+
+const runPattern = /\$\{run:([^}]*)\}/g;
+
+/** The names of the variants whose runs some choices use. */
+function runsIn(set: Readonly<Record<string, unknown>>): string[] {
+  const texts = Object.values(set).filter((value) => typeof value === "string");
+  return texts.flatMap((text) => [...text.matchAll(runPattern)].map((match) => match[1]!));
+}
+
+/** Choices in which each `${run:NAME}` is a folder. @param folderOf - the folder of a variant's run */
+export function withRuns(
+  set: Readonly<Record<string, unknown>>,
+  folderOf: (variant: string) => string,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(set).map(([key, value]) => [
+      key,
+      typeof value === "string"
+        ? value.replaceAll(runPattern, (_, variant: string) => folderOf(variant))
+        : value,
+    ]),
+  );
 }
 
 /** What one training came to. */
@@ -60,8 +102,9 @@ export const trialSchema = z.object({
   parameters: z.int(),
   /** Mean loss of the last steps that were logged; null where none was. */
   trainingLoss: z.number().nullable(),
-  /** Of the validation data at the end. */
-  validationLoss: z.number(),
+  /** Loss and metrics of the model that the run kept, on the experiment's split. */
+  measured: z.record(z.string(), z.number()),
+  /** Of training, validations included. */
   seconds: z.number(),
 });
 export type TrialResult = z.infer<typeof trialSchema>;

@@ -2,9 +2,9 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { drawErrorBars, meanAndDeviation } from "../../training/error-bars.ts";
-import { type Experiment, type TrialResult, trialSchema } from "../../training/experiment.ts";
-import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
-import { QkvError } from "../../util/errors.ts";
+import { type Experiment, type TrialResult, trialSchema, withRuns } from "../../training/experiment.ts";
+import type { Measured, RunEvent, RunOutcome } from "../../training/run-events.ts";
+import { didYouMean, QkvError } from "../../util/errors.ts";
 import { writeFileAtomically } from "../../util/node/atomic-file.ts";
 import { findExperiment, kindOf, readJsonFile } from "./shipped.ts";
 import type { TrainOptions } from "./training-plan.ts";
@@ -28,6 +28,8 @@ export interface RunExperimentOptions {
   readonly signal: AbortSignal;
   /** Trains one variant to its end. */
   train(options: TrainOptions, onEvent: (event: RunEvent) => void): Promise<RunOutcome>;
+  /** Measures what was trained on the test data of its recipe. */
+  test(run: string): Promise<Measured>;
   onProgress(progress: ExperimentProgress): void;
 }
 
@@ -70,17 +72,16 @@ export async function runExperiment(options: RunExperimentOptions): Promise<read
     await writeFileAtomically(resultsFile, `${JSON.stringify(results, null, 1)}\n`);
   }
   await writeFileAtomically(resultsFile, `${JSON.stringify(results, null, 1)}\n`);
+  const { metric, split } = experiment;
   for (const { id, question, variants } of experiment.questions) {
     const rows = variants.map(({ name }) => ({
       name,
       values: results
         .filter((result) => result.question === id && result.variant === name)
-        .map(({ validationLoss }) => validationLoss),
+        .map(({ measured }) => measured[metric]!),
     }));
-    const svg = drawErrorBars(rows, {
-      title: question,
-      axis: "validation loss (nats a token), less is better",
-    });
+    const unit = metric === "loss" ? "loss (nats), less is better" : metric;
+    const svg = drawErrorBars(rows, { title: question, axis: `${split} ${unit}` });
     await writeFileAtomically(join(directory, `${id}.svg`), svg);
   }
   await writeFileAtomically(join(directory, "results.md"), tablesOf(experiment, results));
@@ -105,22 +106,22 @@ async function readResults(path: string): Promise<TrialResult[]> {
 }
 
 async function runTrial(
-  { experiment, directory, dataFolder, maxSteps, train }: RunExperimentOptions,
+  { experiment, directory, dataFolder, maxSteps, train, test }: RunExperimentOptions,
   question: string,
   variant: Experiment["questions"][number]["variants"][number],
   seed: number,
 ): Promise<TrialResult> {
   let parameters = 0;
   let trainingLoss: number | null = null;
-  let validationLoss = Number.NaN;
+  let kept: Measured | undefined;
   let seconds = 0;
-  const out = join(directory, "runs", `${question}-${fileName(variant.name)}-seed-${seed}`);
-  const set = { ...variant.set, seed };
+  const folderOf = (name: string) => resolve(directory, "runs", `${question}-${fileName(name)}-seed-${seed}`);
+  const out = folderOf(variant.name);
   const outcome = await train(
     {
       out,
       recipe: experiment.recipe,
-      set,
+      set: { ...withRuns(variant.set, folderOf), seed },
       data: dataFolder,
       resume: true,
       ...(maxSteps !== undefined && { maxSteps }),
@@ -128,13 +129,23 @@ async function runTrial(
     (event) => {
       if (event.type === "start") parameters = event.parameters;
       if (event.type === "step") ({ loss: trainingLoss, seconds } = event);
-      if (event.type === "validation" && event.of === undefined) validationLoss = event.loss;
+      if (event.type === "validation" && (event.best || kept === undefined)) kept = event;
     },
   );
   if (outcome === "interrupted") {
     throw new QkvError("interrupted", "the experiment was stopped; the same command goes on");
   }
-  return { question, variant: variant.name, seed, parameters, trainingLoss, validationLoss, seconds };
+  const { split, metric } = experiment;
+  const { loss, metrics } = split === "test" ? await test(out) : kept!;
+  const measured = { loss, ...metrics };
+  if (metric in measured) {
+    return { question, variant: variant.name, seed, parameters, trainingLoss, measured, seconds };
+  }
+  const known = Object.keys(measured);
+  throw new QkvError(
+    "config",
+    `experiment: metric must be one of ${known.join(", ")}; got "${metric}"${didYouMean(metric, known)}`,
+  );
 }
 
 const fileName = (name: string): string =>
@@ -144,20 +155,26 @@ const fileName = (name: string): string =>
     .replace(/^-|-$/g, "");
 
 /** A table for each question, in Markdown. */
-function tablesOf({ questions }: Experiment, results: readonly TrialResult[]): string {
+function tablesOf({ questions, metric, split }: Experiment, results: readonly TrialResult[]): string {
   const parts = questions.map(({ id, question, variants }) => {
     const rows = variants.map(({ name }) => {
       const own = results.filter((result) => result.question === id && result.variant === name);
-      const numbers = (key: "trainingLoss" | "validationLoss") => {
-        const values = own.map((result) => result[key]).filter((value) => value !== null);
+      const ofTrials = (value: (result: TrialResult) => number | null, digits: number) => {
+        const values = own.map(value).filter((number) => number !== null);
         if (values.length === 0) return "–";
         const { mean, deviation } = meanAndDeviation(values);
-        return `${mean.toFixed(3)} ± ${deviation.toFixed(3)}`;
+        return `${mean.toFixed(digits)} ± ${deviation.toFixed(digits)}`;
       };
-      const { parameters } = own[0]!;
-      return `| ${name} | ${parameters.toLocaleString("en-US")} | ${numbers("trainingLoss")} | ${numbers("validationLoss")} |`;
+      const cells = [
+        name,
+        own[0]!.parameters.toLocaleString("en-US"),
+        ofTrials(({ trainingLoss }) => trainingLoss, 3),
+        ofTrials(({ measured }) => measured[metric]!, 3),
+        ofTrials(({ seconds }) => seconds, 0),
+      ];
+      return `| ${cells.join(" | ")} |`;
     });
-    const head = "| variant | parameters | training loss | validation loss |\n|---|---|---|---|";
+    const head = `| variant | parameters | training loss | ${split} ${metric} | seconds |\n|---|---|---|---|---|`;
     return `## ${question}\n\n${head}\n${rows.join("\n")}\n\n![${question}](${id}.svg)\n`;
   });
   return parts.join("\n");

@@ -37,8 +37,10 @@ test("each variant is trained once with each seed; what is the same or done alre
         const { seed } = options.set as { seed: number };
         onEvent({ type: "start", task: "text-generation", step: 0, maxSteps: 1, parameters: 10 });
         onEvent({ type: "validation", step: 1, loss: 2 + seed, metrics: {}, best: true, seconds: 1 });
+        onEvent({ type: "validation", step: 2, loss: 9, metrics: {}, best: false, seconds: 1 });
         return "finished";
       },
+      test: () => Promise.reject(new Error("nothing is tested")),
     });
   const results = await run();
   expect(asked.map(({ set }) => set)).toEqual([
@@ -48,7 +50,7 @@ test("each variant is trained once with each seed; what is the same or done alre
     { "model.n_embd": 8, seed: 2 },
   ]);
   expect(
-    results.map(({ question, variant, seed, validationLoss }) => [question, variant, seed, validationLoss]),
+    results.map(({ question, variant, seed, measured }) => [question, variant, seed, measured.loss]),
   ).toEqual([
     ["width", "4", 1, 3],
     ["width", "4", 2, 4],
@@ -59,8 +61,63 @@ test("each variant is trained once with each seed; what is the same or done alre
   ]);
   expect(await run()).toEqual(results);
   expect(asked).toHaveLength(4);
-  expect(readFileSync(join(directory, "results.md"), "utf8")).toContain("| 8 | 10 | – | 3.500 ± 0.707 |");
+  expect(readFileSync(join(directory, "results.md"), "utf8")).toContain(
+    "| 8 | 10 | – | 3.500 ± 0.707 | 0 ± 0 |",
+  );
   expect(readFileSync(join(directory, "width.svg"), "utf8")).toContain("What does width do?");
+});
+
+test("a variant uses the run of one above; what is compared is a metric of the test data", async () => {
+  const asked: TrainOptions[] = [];
+  const taught = {
+    ...json,
+    metric: "accuracy",
+    split: "test",
+    questions: [
+      {
+        id: "teacher",
+        question: "What does a teacher give?",
+        variants: [
+          { name: "The teacher" },
+          { name: "student", set: { "teacher.from": "${run:The teacher}" } },
+        ],
+      },
+    ],
+  };
+  const run = (experiment: object) =>
+    runExperiment({
+      experiment: parseExperiment(experiment, "e.json"),
+      directory,
+      dataFolder: "/data",
+      signal: new AbortController().signal,
+      onProgress: () => {},
+      train(options, onEvent) {
+        asked.push(options);
+        onEvent({ type: "start", task: "text-generation", step: 0, maxSteps: 1, parameters: 10 });
+        return Promise.resolve("finished");
+      },
+      test: (out) =>
+        Promise.resolve({ loss: 1, metrics: { accuracy: out.includes("teacher-student") ? 0.5 : 0.75 } }),
+    });
+  await run(taught);
+  const folder = (seed: number) => join(directory, "runs", `teacher-the-teacher-seed-${seed}`);
+  expect(asked.map(({ set }) => set)).toEqual([
+    { seed: 1 },
+    { seed: 2 },
+    { "teacher.from": folder(1), seed: 1 },
+    { "teacher.from": folder(2), seed: 2 },
+  ]);
+  const table = readFileSync(join(directory, "results.md"), "utf8");
+  expect(table).toContain("| variant | parameters | training loss | test accuracy | seconds |");
+  expect(table).toContain("| student | 10 | – | 0.500 ± 0.000 | 0 ± 0 |");
+  await expect(run({ ...taught, seeds: [7], metric: "acuracy" })).rejects.toThrow(
+    'metric must be one of loss, accuracy; got "acuracy" (did you mean "accuracy"?)',
+  );
+  const [question] = taught.questions;
+  const reversed = { ...taught, questions: [{ ...question, variants: question!.variants.toReversed() }] };
+  expect(() => parseExperiment(reversed, "e.json")).toThrow(
+    'questions.teacher: "student" can use the runs of variants above it only; got "The teacher"',
+  );
 });
 
 test("mistakes in an experiment's file are told with their place", () => {
