@@ -1,41 +1,65 @@
 import { z } from "zod";
 import { didYouMean, QkvError } from "../util/errors.ts";
 
+/** The name of a shipped recipe, or a recipe itself. */
+const recipe = z.union([z.string(), z.record(z.string(), z.unknown())]);
+const split = z.enum(["validation", "test"]);
+
+const variantSchema = z.strictObject({
+  name: z.string(),
+  /**
+   * What differs from the recipe, as `--set` takes it: `{ "model.n_head": 1 }`. In a text `${run:NAME}` is the folder
+   * of a variant above, trained with the same seed: `{ "teacher.from": "${run:teacher}" }`.
+   */
+  set: z.record(z.string(), z.unknown()).default({}),
+});
+
+const questionSchema = z.strictObject({
+  /** Names its files. */
+  id: z.string().regex(/^[a-z0-9-]+$/),
+  question: z.string(),
+  /** What is else than in the other questions; `data` is a folder in the experiment's data folder. */
+  recipe: recipe.optional(),
+  data: z.string().optional(),
+  metric: z.string().optional(),
+  split: split.optional(),
+  variants: z.array(variantSchema).min(1),
+});
+
 /** Small controlled trainings that answer questions: one recipe, variants of it, several seeds of each. */
 const experimentSchema = z.strictObject({
   name: z.string().default("experiment"),
   description: z.string().default(""),
   /** The recipe that all variants share. */
-  recipe: z.record(z.string(), z.unknown()),
+  recipe: recipe.optional(),
   /** Each variant is trained once with each. */
   seeds: z.array(z.int().nonnegative()).min(1).default([1, 2, 3]),
   /** What is compared: the loss, or a metric of the recipe's task. */
   metric: z.string().default("loss"),
   /** The data that it is measured on; each model was chosen on the validation data in any case. */
-  split: z.enum(["validation", "test"]).default("validation"),
-  questions: z
-    .array(
-      z.strictObject({
-        /** Names its files. */
-        id: z.string().regex(/^[a-z0-9-]+$/),
-        question: z.string(),
-        variants: z
-          .array(
-            z.strictObject({
-              name: z.string(),
-              /**
-               * What differs from the recipe, as `--set` takes it: `{ "model.n_head": 1 }`. In a text `${run:NAME}` is
-               * the folder of a variant above, trained with the same seed: `{ "teacher.from": "${run:teacher}" }`.
-               */
-              set: z.record(z.string(), z.unknown()).default({}),
-            }),
-          )
-          .min(1),
-      }),
-    )
-    .min(1),
+  split: split.default("validation"),
+  questions: z.array(questionSchema).min(1),
 });
-export type Experiment = z.output<typeof experimentSchema>;
+
+/** One question, with everything that it shares with others. */
+export interface Question {
+  readonly id: string;
+  readonly question: string;
+  readonly recipe: string | Readonly<Record<string, unknown>>;
+  /** In the experiment's data folder. */
+  readonly data: string;
+  readonly metric: string;
+  readonly split: z.output<typeof split>;
+  readonly variants: readonly Variant[];
+}
+export type Variant = z.output<typeof variantSchema>;
+
+export interface Experiment {
+  readonly name: string;
+  readonly description: string;
+  readonly seeds: readonly number[];
+  readonly questions: readonly Question[];
+}
 
 /**
  * Checks an experiment and fills in the defaults.
@@ -56,7 +80,27 @@ export function parseExperiment(json: unknown, where: string): Experiment {
   const ids = parsed.data.questions.map(({ id }) => id);
   const twice = ids.find((id, index) => ids.indexOf(id) !== index);
   if (twice !== undefined) throw new QkvError("config", `${where}: two questions have the id "${twice}"`);
-  for (const { id, variants } of parsed.data.questions) {
+  const { recipe, metric, split, questions, ...others } = parsed.data;
+  const whole = questions.map((question): Question => {
+    const own = question.recipe ?? recipe;
+    if (own !== undefined) {
+      const { id, variants, data = "." } = question;
+      return {
+        id,
+        question: question.question,
+        recipe: own,
+        data,
+        metric: question.metric ?? metric,
+        split: question.split ?? split,
+        variants,
+      };
+    }
+    throw new QkvError(
+      "config",
+      `${where}: questions.${question.id}: needs a recipe, here or for the whole experiment`,
+    );
+  });
+  for (const { id, variants } of questions) {
     variants.forEach(({ name, set }, index) => {
       const above = variants.slice(0, index).map((variant) => variant.name);
       const unknown = runsIn(set).find((run) => !above.includes(run));
@@ -68,13 +112,13 @@ export function parseExperiment(json: unknown, where: string): Experiment {
       );
     });
   }
-  return parsed.data;
+  return { ...others, questions: whole };
 }
 
 const runPattern = /\$\{run:([^}]*)\}/g;
 
 /** The names of the variants whose runs some choices use. */
-function runsIn(set: Readonly<Record<string, unknown>>): string[] {
+export function runsIn(set: Readonly<Record<string, unknown>>): string[] {
   const texts = Object.values(set).filter((value) => typeof value === "string");
   return texts.flatMap((text) => [...text.matchAll(runPattern)].map((match) => match[1]!));
 }

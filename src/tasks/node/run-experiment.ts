@@ -2,7 +2,15 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { drawErrorBars, meanAndDeviation } from "../../training/error-bars.ts";
-import { type Experiment, type TrialResult, trialSchema, withRuns } from "../../training/experiment.ts";
+import {
+  type Experiment,
+  type Question,
+  runsIn,
+  type TrialResult,
+  trialSchema,
+  type Variant,
+  withRuns,
+} from "../../training/experiment.ts";
 import type { Measured, RunEvent, RunOutcome } from "../../training/run-events.ts";
 import { didYouMean, QkvError } from "../../util/errors.ts";
 import { writeFileAtomically } from "../../util/node/atomic-file.ts";
@@ -60,7 +68,9 @@ export async function runExperiment(options: RunExperimentOptions): Promise<read
     // What is the same training under another name is done once.
     const twin = trials.find(
       (other) =>
-        other.seed === seed && sameChoices(other.variant.set, variant.set) && results.some(isOf(other)),
+        other.seed === seed &&
+        isSame(choicesOf(other.question, other.variant), choicesOf(question, variant)) &&
+        results.some(isOf(other)),
     );
     if (twin !== undefined) {
       results.push({ ...results.find(isOf(twin))!, question: question.id, variant: variant.name });
@@ -68,12 +78,11 @@ export async function runExperiment(options: RunExperimentOptions): Promise<read
     }
     if (options.signal.aborted)
       throw new QkvError("interrupted", "the experiment was stopped; it goes on from here");
-    results.push(await runTrial(options, question.id, variant, seed));
+    results.push(await runTrial(options, question, variant, seed));
     await writeFileAtomically(resultsFile, `${JSON.stringify(results, null, 1)}\n`);
   }
   await writeFileAtomically(resultsFile, `${JSON.stringify(results, null, 1)}\n`);
-  const { metric, split } = experiment;
-  for (const { id, question, variants } of experiment.questions) {
+  for (const { id, question, variants, metric, split } of experiment.questions) {
     const rows = variants.map(({ name }) => ({
       name,
       values: results
@@ -96,7 +105,15 @@ const isOf =
     result.variant === trial.variant.name &&
     result.seed === trial.seed;
 
-const sameChoices = (left: object, right: object): boolean => JSON.stringify(left) === JSON.stringify(right);
+/** Everything that a training depends on besides the seed. */
+const choicesOf = ({ id, recipe, data, split }: Question, { set }: Variant) => ({
+  ...(runsIn(set).length > 0 && { id }),
+  recipe,
+  data,
+  split,
+  set,
+});
+const isSame = (left: object, right: object): boolean => JSON.stringify(left) === JSON.stringify(right);
 
 async function readResults(path: string): Promise<TrialResult[]> {
   if ((await kindOf(path)) === undefined) return [];
@@ -106,23 +123,23 @@ async function readResults(path: string): Promise<TrialResult[]> {
 }
 
 async function runTrial(
-  { experiment, directory, dataFolder, maxSteps, train, test }: RunExperimentOptions,
-  question: string,
-  variant: Experiment["questions"][number]["variants"][number],
+  { directory, dataFolder, maxSteps, train, test }: RunExperimentOptions,
+  { id, recipe, data, split, metric }: Question,
+  variant: Variant,
   seed: number,
 ): Promise<TrialResult> {
   let parameters = 0;
   let trainingLoss: number | null = null;
   let kept: Measured | undefined;
   let seconds = 0;
-  const folderOf = (name: string) => resolve(directory, "runs", `${question}-${fileName(name)}-seed-${seed}`);
+  const folderOf = (name: string) => resolve(directory, "runs", `${id}-${fileName(name)}-seed-${seed}`);
   const out = folderOf(variant.name);
   const outcome = await train(
     {
       out,
-      recipe: experiment.recipe,
+      recipe,
       set: { ...withRuns(variant.set, folderOf), seed },
-      data: dataFolder,
+      data: join(dataFolder, data),
       resume: true,
       ...(maxSteps !== undefined && { maxSteps }),
     },
@@ -135,11 +152,10 @@ async function runTrial(
   if (outcome === "interrupted") {
     throw new QkvError("interrupted", "the experiment was stopped; the same command goes on");
   }
-  const { split, metric } = experiment;
   const { loss, metrics } = split === "test" ? await test(out) : kept!;
   const measured = { loss, ...metrics };
   if (metric in measured) {
-    return { question, variant: variant.name, seed, parameters, trainingLoss, measured, seconds };
+    return { question: id, variant: variant.name, seed, parameters, trainingLoss, measured, seconds };
   }
   const known = Object.keys(measured);
   throw new QkvError(
@@ -155,8 +171,8 @@ const fileName = (name: string): string =>
     .replace(/^-|-$/g, "");
 
 /** A table for each question, in Markdown. */
-function tablesOf({ questions, metric, split }: Experiment, results: readonly TrialResult[]): string {
-  const parts = questions.map(({ id, question, variants }) => {
+function tablesOf({ questions }: Experiment, results: readonly TrialResult[]): string {
+  const parts = questions.map(({ id, question, variants, metric, split }) => {
     const rows = variants.map(({ name }) => {
       const own = results.filter((result) => result.question === id && result.variant === name);
       const ofTrials = (value: (result: TrialResult) => number | null, digits: number) => {

@@ -120,6 +120,37 @@ test("a variant uses the run of one above; what is compared is a metric of the t
   );
 });
 
+test("questions of other recipes and data; the same choices for them are another training", async () => {
+  const asked: TrainOptions[] = [];
+  const two = parseExperiment(
+    {
+      ...json,
+      seeds: [1],
+      questions: [json.questions[1], { ...json.questions[1], id: "other", recipe: "sst2", data: "reviews" }],
+    },
+    "e.json",
+  );
+  await runExperiment({
+    experiment: two,
+    directory,
+    dataFolder: "/data",
+    signal: new AbortController().signal,
+    onProgress: () => {},
+    train(options, onEvent) {
+      asked.push(options);
+      onEvent({ type: "validation", step: 1, loss: 2, metrics: {}, best: true, seconds: 1 });
+      return Promise.resolve("finished");
+    },
+    test: () => Promise.reject(new Error("nothing is tested")),
+  });
+  expect(asked.map(({ recipe, data }) => [recipe, data])).toEqual([
+    [json.recipe, "/data"],
+    ["sst2", "/data/reviews"],
+  ]);
+  const { recipe: _, ...without } = json;
+  expect(() => parseExperiment(without, "e.json")).toThrow("questions.width: needs a recipe");
+});
+
 test("mistakes in an experiment's file are told with their place", () => {
   expect(() => parseExperiment({ ...json, question: [] }, "e.json")).toThrow(
     /e\.json: unknown key "question" \(did you mean "questions"\?\)/,
