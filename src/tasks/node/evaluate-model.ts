@@ -36,7 +36,7 @@ export async function evaluateModel(
   const { recipe: known, dataFolder = "." } = await inspectRunFolder(run, true);
   if (known === undefined) throw await noRecipe(run);
   if (known.task === "translation") throw measuredOnFiles(run);
-  const recipe = withFiles(known, split, files);
+  const recipe = withFiles(split === "test" ? writingAll(known) : known, split, files);
   const task = taskOf(recipe);
   const data = new TrainingData(recipe, task, {
     dataFolder: resolve(options.data ?? dataFolder),
@@ -83,6 +83,13 @@ function measuredOnFiles(run: string): QkvError {
     "option",
     `${run}: a translator is measured with --source FILE and --references FILE; got neither`,
   );
+}
+
+/** While it trains, a model writes some of the held-out texts only; the final figure is that of all. */
+function writingAll(recipe: ModelRecipe): ModelRecipe {
+  if (recipe.task !== "text2text-generation" || recipe.objective.eval_generate_samples === 0) return recipe;
+  const objective = { ...recipe.objective, eval_generate_samples: Number.POSITIVE_INFINITY };
+  return { ...recipe, objective };
 }
 
 function withFiles(recipe: ModelRecipe, split: Split, files: readonly string[] | undefined): ModelRecipe {
