@@ -151,12 +151,23 @@ const corpora: Readonly<Record<string, string>> = {
     ["train", "testa", "testb"].map((part) => [`data/conll2003/eng.${part}`, taggedWords]),
   ),
   ...Object.fromEntries(
+    ["train", "dev", "test"].map((part) => [
+      `data/aeslc/${part}.jsonl`,
+      jsonLines(english.map((email) => ({ email, subject: email.slice(0, 9) }))).repeat(4),
+    ]),
+  ),
+  ...Object.fromEntries(
     ["train", "valid", "test"].map((part) => [
       `data/wikitext-2/wiki.${part}.tokens`,
       english.join("\n").repeat(30),
     ]),
   ),
 };
+
+/** The experiment that a page shows. */
+const shownExperiment = /^```json\n(\{\n {2}"recipe": [\s\S]*?)^```$/m.exec(
+  readFileSync(join(root, "docs/training.md"), "utf8"),
+)![1]!;
 
 /** A folder with what the pages' commands read, and `qkv` and `npx` on its path. */
 async function makeFolder(): Promise<string> {
@@ -192,7 +203,12 @@ async function makeFolder(): Promise<string> {
     for (const name of ["got", "test"])
       await writeFile(join(folder, `${name}.${kind}`), `${lines.join("\n")}\n`);
   }
-  for (const [name, text] of Object.entries({ ...texts, ...records, ...corpora })) {
+  for (const [name, text] of Object.entries({
+    ...texts,
+    ...records,
+    ...corpora,
+    "depth/experiment.json": shownExperiment,
+  })) {
     await mkdir(dirname(join(folder, name)), { recursive: true });
     await writeFile(join(folder, name), text);
   }
