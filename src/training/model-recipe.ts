@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { generatedRecordsNames } from "../data/generated-corpora.ts";
 import { checkOptimization } from "./optimization-choices.ts";
 import { count, rate, trainingChoices } from "./training-choices.ts";
 
@@ -9,6 +10,8 @@ import { count, rate, trainingChoices } from "./training-choices.ts";
 const files = z.union([z.string(), z.array(z.string()).min(1)]).transform((value) => [value].flat());
 
 const dataSchema = z.strictObject({
+  /** Makes the records instead of reading what somebody else has: the files are written into the run's folder. */
+  generate: z.enum(generatedRecordsNames).optional(),
   /** Files of one format; paths are relative to the data folder. */
   train: files,
   validation: files.optional(),
@@ -207,7 +210,13 @@ function checkTogether(
 ): void {
   const refuse = (path: string, message: string) =>
     addIssue({ code: "custom", path: path.split("."), message });
-  const { training, teacher } = recipe;
+  const { training, teacher, data } = recipe;
+  if (
+    data.generate !== undefined &&
+    [data.train, data.validation, data.test].some((own) => (own?.length ?? 0) > 1)
+  ) {
+    refuse("data.generate", "makes one file of each part; name one");
+  }
   if (training.peft !== null && recipe.model.from === undefined) {
     refuse(
       "training.peft",

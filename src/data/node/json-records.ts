@@ -1,7 +1,14 @@
 import { LineReader } from "./line-reader.ts";
-import { type ColumnName, missingColumn, namesOf, type Row, type TextSource } from "./record-rows.ts";
+import {
+  type ColumnName,
+  columnValue,
+  missingColumn,
+  namesOf,
+  type Row,
+  type TextSource,
+} from "./record-rows.ts";
 
-/** JSON lines: one object a line, whose keys are the columns. Blank lines are no rows. */
+/** JSON lines: one object a line, whose keys are the columns, and those of objects in it. Blank lines are no rows. */
 export function* jsonRows(
   source: TextSource,
   columns: readonly ColumnName[],
@@ -29,10 +36,14 @@ function rowOf(text: string, columns: readonly ColumnName[]): { values: unknown[
     return { problem: `a line must be one JSON object; got ${startOf(text)}` };
   }
   const row = object as Readonly<Record<string, unknown>>;
-  const names = columns.map((column) => namesOf(column).find((name) => Object.hasOwn(row, name)));
-  const missing = names.indexOf(undefined);
+  const values = columns.map((column) =>
+    namesOf(column)
+      .map((name) => columnValue(row, name))
+      .find((value) => value !== undefined),
+  );
+  const missing = values.indexOf(undefined);
   if (missing >= 0) return { problem: missingColumn(columns[missing]!, Object.keys(row)) };
-  return { values: names.map((name) => row[name!]) };
+  return { values };
 }
 
 function startOf(text: string): string {

@@ -2,7 +2,14 @@ import { statSync } from "node:fs";
 import type { FileMetaData } from "hyparquet";
 import { QkvError } from "../../util/errors.ts";
 import { fileError } from "../../util/node/file-error.ts";
-import { type ColumnName, columnIndices, type Row, type TextSource } from "./record-rows.ts";
+import {
+  type ColumnName,
+  columnIndices,
+  columnValue,
+  type Row,
+  splitName,
+  type TextSource,
+} from "./record-rows.ts";
 
 /** Stands for a text that is not valid UTF-8. */
 const invalidText = Symbol("invalid UTF-8");
@@ -34,8 +41,10 @@ export async function* parquetRows(
   } catch (error) {
     throw unreadable(error);
   }
-  const available = topLevelColumns(metadata);
+  const available = columnNames(metadata);
   const names = columnIndices(shownPath, columns, available).map((index) => available[index]!);
+  const isWhole = new Set(topLevelColumns(metadata));
+  const read = [...new Set(names.map((name) => (isWhole.has(name) ? name : splitName(name)[0])))];
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const stringFromBytes = (bytes: Uint8Array): unknown => {
     try {
@@ -52,7 +61,7 @@ export async function* parquetRows(
       rows = await parquetReadObjects({
         file,
         metadata,
-        columns: [...new Set(names)],
+        columns: read,
         rowStart: line,
         rowEnd,
         compressors,
@@ -67,9 +76,24 @@ export async function* parquetRows(
 }
 
 function topLevelColumns({ schema }: FileMetaData): string[] {
-  const names: string[] = [];
-  for (let at = 1; at < schema.length; at = behind(schema, at)) names.push(schema[at]!.name);
-  return names;
+  return childrenOf(schema, 0).map((at) => schema[at]!.name);
+}
+
+/** The columns of a file, and the parts of those that are objects: "answers", "answers.text". */
+function columnNames({ schema }: FileMetaData): string[] {
+  return childrenOf(schema, 0).flatMap((at) => {
+    const { name, logical_type, converted_type } = schema[at]!;
+    const isList = logical_type !== undefined || converted_type !== undefined;
+    const parts = isList ? [] : childrenOf(schema, at).map((child) => `${name}.${schema[child]!.name}`);
+    return [name, ...parts];
+  });
+}
+
+/** Where the children of an element stand in a schema. */
+function childrenOf(schema: FileMetaData["schema"], at: number): number[] {
+  const places: number[] = [];
+  for (let next = at + 1; next < behind(schema, at); next = behind(schema, next)) places.push(next);
+  return places;
 }
 
 /** Where the next sibling stands in a schema, which lists the tree depth first. */
@@ -85,7 +109,7 @@ function plainValues(
 ): { values: unknown[] } | { problem: string } {
   const values: unknown[] = [];
   for (const column of columns) {
-    const value = plainValue(row[column]);
+    const value = plainValue(columnValue(row, column));
     const items: readonly unknown[] = Array.isArray(value) ? value : [value];
     if (items.includes(invalidText)) {
       return { problem: `column "${column}" must hold valid UTF-8; got bytes that are not` };

@@ -66,6 +66,24 @@ export function columnIndices(
   });
 }
 
+/**
+ * The value of a column in a row: under its name, or, where a name has a dot, in an object of the row: "answers.text".
+ * @returns undefined where it is not there
+ */
+export function columnValue(row: Readonly<Record<string, unknown>>, name: string): unknown {
+  if (Object.hasOwn(row, name)) return row[name];
+  const [outer, inner] = splitName(name);
+  const value = inner === undefined ? undefined : row[outer];
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  return columnValue(value as Readonly<Record<string, unknown>>, inner!);
+}
+
+/** The name of a column, and, where it has a dot, that of a part of it. */
+export function splitName(name: string): [outer: string, inner?: string] {
+  const dot = name.indexOf(".");
+  return dot < 0 ? [name] : [name.slice(0, dot), name.slice(dot + 1)];
+}
+
 /** All names of a wanted column. */
 export function namesOf(column: ColumnName): readonly string[] {
   return typeof column === "string" ? [column] : column;

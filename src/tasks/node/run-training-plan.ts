@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { divideParallelFiles } from "../../data/node/divide-files.ts";
-import { writeGeneratedCorpus } from "../../data/node/write-generated.ts";
+import { writeGeneratedCorpus, writeGeneratedRecords } from "../../data/node/write-generated.ts";
 import type { Device } from "../../runtime/device.ts";
+import type { ModelRecipe } from "../../training/model-recipe.ts";
 import { RunJournal } from "../../training/node/run-journal.ts";
 import { lockRunFolder } from "../../training/node/run-lock.ts";
 import type { RunEvent, RunOutcome } from "../../training/run-events.ts";
@@ -82,8 +83,26 @@ async function trainByPlan(plan: TrainingPlan, context: TrainingContext): Promis
     });
     return await trainTranslation({ ...run, recipe });
   }
+  await prepareRecords(plan, plan.recipe, context);
   await prepareRunFolder(directory, { continues, recipe: plan.recipe, dataFolder });
   return await trainModel({ ...run, recipe: plan.recipe });
+}
+
+async function prepareRecords(
+  { dataFolder, continues }: TrainingPlan,
+  { data }: ModelRecipe,
+  { onEvent }: TrainingContext,
+): Promise<void> {
+  const [train, validation, test] = [data.train, data.validation, data.test].map((files) => files?.[0]);
+  if (data.generate === undefined) return;
+  if (continues && (await kindOf(join(dataFolder, train!))) !== undefined) return;
+  const counts = await writeGeneratedRecords(data.generate, dataFolder, {
+    train: train!,
+    ...(validation !== undefined && { validation }),
+    ...(test !== undefined && { test }),
+  });
+  const text = `Made data (${data.generate}): ${counts.train} records to train on, ${counts.validation} to validate on.`;
+  onEvent({ type: "message", text });
 }
 
 async function prepareText(

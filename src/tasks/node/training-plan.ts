@@ -114,7 +114,7 @@ export async function planTraining(options: TrainOptions): Promise<TrainingPlan>
   if (continues && known.recipe !== undefined) checkSameModel(directory, known.recipe, recipe);
   if (continues) checkStepsLeft(directory, known.step, recipe);
   const ownText = resolve(textFolderOf(directory));
-  const generates = recipe.task === "translation" && recipe.data.generate !== undefined;
+  const generates = recipe.data.generate !== undefined;
   const isOwnText = origin.divided !== undefined || generates || origin.dataFolder === ownText;
   if (generates && options.data !== undefined) {
     throw new QkvError("option", `${origin.where}: makes its own data; leave the data folder out`);

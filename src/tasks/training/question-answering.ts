@@ -35,7 +35,8 @@ export const answeringTraining: TrainingTask<"question-answering"> = {
     ...("answer_start" in data.columns && { answer_start: "numbers" as const }),
   }),
 
-  usualColumns: { answers: ["answers", "answer"] },
+  // In SQuAD's files the answers are an object of two lists.
+  usualColumns: { answers: ["answers.text", "answers", "answer"] },
 
   encode(record: TrainingRecord, { recipe, tokenizers, longest }: Context) {
     const { question, context } = record.fields as { question: string; context: string };

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { divideParallelFiles } from "../../../../src/data/node/divide-files.ts";
-import { writeGeneratedCorpus } from "../../../../src/data/node/write-generated.ts";
+import { writeGeneratedCorpus, writeGeneratedRecords } from "../../../../src/data/node/write-generated.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -108,4 +108,22 @@ test("a generated corpus has what it says", async () => {
   expect([lines("t.en").length, lines("v.de").length]).toEqual([counts.train, counts.validation]);
   const trained = new Set(lines("t.en"));
   expect(lines("v.en").filter((line) => trained.has(line))).toEqual([]);
+});
+
+test("generated records have what they say", async () => {
+  const files = { train: "t.jsonl", validation: "v.jsonl" };
+  const counts = await writeGeneratedRecords("small-questions", join(folder, "records"), files);
+  const lines = (name: string) =>
+    readFileSync(join(folder, "records", name), "utf8")
+      .trimEnd()
+      .split("\n");
+  expect([lines("t.jsonl").length, lines("v.jsonl").length]).toEqual([counts.train, counts.validation]);
+  const trained = new Set(lines("t.jsonl"));
+  expect(lines("v.jsonl").filter((line) => trained.has(line))).toEqual([]);
+  expect(Object.keys(JSON.parse(lines("v.jsonl")[0]!))).toEqual([
+    "question",
+    "context",
+    "answers",
+    "answer_start",
+  ]);
 });

@@ -134,6 +134,27 @@ describe("plain text", () => {
 });
 
 describe("JSON lines", () => {
+  test("parts of objects, as SQuAD's answers; a name with a dot is a name first", async () => {
+    const line = '{"answers": {"text": ["a", "b"], "answer_start": [3, 9]}, "in.whole": 7}';
+    const columns = {
+      answers: ["answers.text", "answers"],
+      start: "answers.answer_start",
+      whole: "in.whole",
+    };
+    const fields = { answers: "strings", start: "numbers", whole: "integer" } as const;
+    expect(await read("a.jsonl", line, { fields, columns })).toEqual([
+      { answers: ["a", "b"], start: [3, 9], whole: 7 },
+    ]);
+    const plain = await read("a.jsonl", '{"answers": ["c"]}', {
+      fields: { answers: "strings" },
+      columns: { answers: ["answers.text", "answers"] },
+    });
+    expect(plain).toEqual([{ answers: ["c"] }]);
+    expect(
+      await failure("a.jsonl", line, { fields: { text: "strings" }, columns: { text: "answers.texts" } }),
+    ).toMatch(/^a.jsonl:1: has no column "answers.texts"/);
+  });
+
   test("types of every kind", async () => {
     const line = JSON.stringify({
       sentence: "good",
@@ -420,11 +441,15 @@ describe("Parquet", () => {
     expect(await message(parquet("snappy"), { fields: { nested: "text" } })).toMatch(
       /:1: column "nested" must hold/,
     );
+    const [first] = await all(
+      readRecords(parquet("snappy"), { fields: { part: "integer" }, columns: { part: "nested.a" } }),
+    );
+    expect(first!.fields.part).toBe(1);
     expect(await message(parquet("snappy"), { fields: { day: "label" } })).toMatch(
       /:1: column "day" must hold/,
     );
     expect(await message(parquet("snappy"), { fields: { sentense: "text" } })).toMatch(
-      /has no column "sentense" \(did you mean "sentence"\?\); got "id", "sentence", .*"nested", "gaps", "day"; map/,
+      /has no column "sentense" \(did you mean "sentence"\?\); got "id", "sentence", .*"nested", "nested.a", "gaps", "day"; map/,
     );
     expect(await message(fileOf("a.parquet", "PAR1 but not really PAR1"), { fields: { a: "text" } })).toMatch(
       /^a.parquet: cannot be read as Parquet; got /,
