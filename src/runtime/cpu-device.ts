@@ -47,6 +47,8 @@ export interface CpuDeviceOptions {
   readonly prepacking?: boolean;
   /** Opens threads that compute a part of a batch, or of an update, beside this one; left out: there are none. */
   readonly helpers?: Helpers;
+  /** Gives back the memory of results that nobody holds any more; left out: the runtime does so when it likes. */
+  readonly collectGarbage?: () => void;
   /** Further session options, e.g. for profiling. */
   readonly session?: OnnxRuntime.InferenceSession.SessionOptions;
 }
@@ -115,7 +117,8 @@ export function createCpuDevice(engine: Engine, options: CpuDeviceOptions): Devi
       }
       const intraOpNumThreads = second === undefined ? options.threads : Math.ceil(options.threads / 2);
       const opened = await EngineSession.open(engine, kernels, lowered.bytes, { ...full, intraOpNumThreads });
-      const parts = { lowered, session: opened, kernels, examples, second };
+      const { collectGarbage } = options;
+      const parts = { lowered, session: opened, kernels, examples, second, collectGarbage };
       const program = new CpuProgram(engine, parts, () => programs.delete(program));
       programs.add(program);
       return program;

@@ -23,7 +23,12 @@ export interface CpuProgramParts {
   /** The length of the axis along which a batch may be cut, see `CompileOptions`. */
   readonly examples?: string | undefined;
   readonly second?: SecondThread | undefined;
+  /** See `CpuDeviceOptions`. */
+  readonly collectGarbage?: (() => void) | undefined;
 }
+
+/** So many bytes of results may wait for the collector. */
+const mostGarbage = 128 * 2 ** 20;
 
 type Results = Readonly<Record<string, PlainArray>>;
 
@@ -39,6 +44,8 @@ export class CpuProgram implements Program {
   readonly #engine: Engine;
   readonly #parts: CpuProgramParts;
   readonly #onDispose: () => void;
+  /** Bytes of results since the collector ran last. */
+  #garbage = 0;
 
   constructor(engine: Engine, parts: CpuProgramParts, onDispose: () => void) {
     this.#engine = engine;
@@ -77,7 +84,13 @@ export class CpuProgram implements Program {
       ),
       masks: this.#masksOf(lengths, part, randomness),
     }));
+    if (this.#garbage > mostGarbage) {
+      this.#parts.collectGarbage?.();
+      this.#garbage = 0;
+    }
     const results = await this.#runAll(runs, parameters);
+    for (const result of results)
+      for (const { data } of Object.values(result)) this.#garbage += data.byteLength;
     const outputs = new Map<string, DeviceArray>();
     for (const [name, output] of lowered.outputs)
       outputs.set(name, this.#finish(output, results, runs, lengths));

@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { type CpuDeviceOptions, createCpuDevice } from "../cpu-device.ts";
 import type { Device } from "../device.ts";
+import { garbageCollector } from "./garbage.ts";
 import { helperThreads } from "./helper-thread.ts";
 
 /** The number of threads used where none is asked for: one a core, at most eight. */
@@ -16,6 +17,7 @@ export async function openCpu(options: Partial<CpuDeviceOptions> = {}): Promise<
   return createCpuDevice(engine, {
     engineName: `onnxruntime-node ${version}`,
     helpers: helperThreads,
+    collectGarbage: garbageCollector(),
     ...options,
     threads: options.threads ?? defaultThreads(),
   });
