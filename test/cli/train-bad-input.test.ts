@@ -191,6 +191,12 @@ describe("recipes", () => {
     expect(await refused(recipe)).toContain("a roberta model can be");
   });
 
+  test("pairs of segments are no whole sentences", async () => {
+    const objective = { next_sentence: true, packing: "whole_sentences" };
+    const recipe = { ...generation, task: "fill-mask", model: smallModels.bert, objective };
+    expect(await refused(recipe)).toContain("objective.packing: pairs of segments are cut from continuous text");
+  });
+
   test("a teacher where there is nothing to be taught", async () => {
     const recipe = { task: "sentence-similarity", data: { train: "pairs.jsonl" }, teacher: { from: "x" } };
     expect(await refused(recipe)).toContain("teacher: goes with a task whose models give scores");
