@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { didYouMean, QkvError } from "../util/errors.ts";
+import { ruleOf } from "../util/schema-rules.ts";
 
 /** Small controlled trainings that answer questions: one recipe, variants of it, several seeds of each. */
 const experimentSchema = z.strictObject({
@@ -36,7 +37,7 @@ export type Experiment = z.output<typeof experimentSchema>;
  * @throws QkvError "config" with every problem, unknown keys with the nearest known name
  */
 export function parseExperiment(json: unknown, where: string): Experiment {
-  const parsed = experimentSchema.safeParse(json);
+  const parsed = experimentSchema.safeParse(json, { error: ruleOf });
   if (!parsed.success) {
     const known = Object.keys(experimentSchema.shape);
     const problems = parsed.error.issues.map((issue) =>

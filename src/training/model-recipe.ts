@@ -208,11 +208,12 @@ function checkTogether(
   if (training.peft !== null && recipe.model.from === undefined) {
     refuse(
       "training.peft",
-      "adapters are for a model that was trained before; name it by model.from, or leave peft out",
+      "adapters are for a model that was trained before; name it (--model FOLDER, in the recipe model.from), or leave peft out",
     );
   }
   if (recipe.task === "text-generation" && recipe.objective.sampling === "windows") {
-    if (training.max_steps === null) refuse("training.max_steps", "is needed, since windows have no epochs");
+    if (training.max_steps === null)
+      refuse("training.max_steps", "is needed, since windows have no epochs; give it: --max-steps 1000");
   }
   if (recipe.task === "text-classification" && recipe.objective.problem_type === "regression") {
     if (recipe.objective.labels !== undefined)

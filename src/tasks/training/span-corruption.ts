@@ -31,7 +31,7 @@ export const spanCorruptionTraining: TrainingTask<"span-corruption"> = {
     if (sentinelIds.length === 0) {
       throw new QkvError(
         "config",
-        `${recipe.name}: its tokenizer must have tokens <extra_id_0> ...; got none`,
+        `recipe ${recipe.name}: its tokenizer must have tokens <extra_id_0> ...; got none; take one of T5 (--set tokenizer.from=FOLDER)`,
       );
     }
     const options = { noiseDensity: noise_density, meanSpanLength: mean_noise_span_length, sentinelIds };

@@ -101,18 +101,21 @@ export function blockLengthOf(
   if (wanted === undefined && !Number.isFinite(longest)) {
     throw new QkvError(
       "config",
-      `recipe: objective.block_size is needed, since ${model.architecture} has no limit`,
+      `recipe: objective.block_size is needed, since ${model.architecture} has no limit; give it: --set block_size=512`,
     );
   }
   const size = wanted ?? longest;
   if (size > longest) {
     throw new QkvError(
       "config",
-      `recipe: objective.block_size can be ${longest} at most in this model; got ${size}`,
+      `recipe: objective.block_size can be ${longest} at most in this model; got ${size}; take --set block_size=${longest}`,
     );
   }
   if (size <= special) {
-    throw new QkvError("config", `recipe: objective.block_size must be above ${special}; got ${size}`);
+    throw new QkvError(
+      "config",
+      `recipe: objective.block_size must be above ${special}, the special tokens of a block; got ${size}; take longer blocks`,
+    );
   }
   return size - special;
 }

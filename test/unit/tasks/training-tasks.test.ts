@@ -620,7 +620,9 @@ describe("batches", () => {
     expect(() => from({ epoch: 0, batch: 5 }).next()).toThrow(
       "a position must lie within epoch 0, which has 2 batches",
     );
-    expect(() => batchesOf(setOf([]), recipeOf({}))).toThrow("training needs at least one example; got none");
+    expect(() => batchesOf(setOf([]), recipeOf({}))).toThrow(
+      "data.train must give at least one example; got none",
+    );
   });
 });
 
