@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { didYouMean, QkvError } from "../util/errors.ts";
+import { ruleOf } from "../util/schema-rules.ts";
 
 /** The name of a shipped recipe, or a recipe itself. */
 const recipe = z.union([z.string(), z.record(z.string(), z.unknown())]);
@@ -67,7 +68,7 @@ export interface Experiment {
  * @throws QkvError "config" with every problem, unknown keys with the nearest known name
  */
 export function parseExperiment(json: unknown, where: string): Experiment {
-  const parsed = experimentSchema.safeParse(json);
+  const parsed = experimentSchema.safeParse(json, { error: ruleOf });
   if (!parsed.success) {
     const known = Object.keys(experimentSchema.shape);
     const problems = parsed.error.issues.map((issue) =>

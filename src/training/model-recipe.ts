@@ -76,6 +76,11 @@ const objectiveSchemas = {
     mlm_probability: rate.default(0.15),
     /** `dynamic`: other tokens each epoch (RoBERTa); `static`: the same in every epoch (BERT). */
     masking: z.enum(["dynamic", "static"]).default("dynamic"),
+    /**
+     * Blocks are cut wherever they are full, or have as many whole sentences as fit (FULL-SENTENCES of RoBERTa). A
+     * record that is a line is one sentence; longer records are divided behind a token that ends with `.`, `!` or `?`.
+     */
+    packing: z.enum(["continuous", "whole_sentences"]).default("continuous"),
     /** Whether it is asked, too, if a second segment follows the first (BERT). */
     next_sentence: z.boolean().default(false),
   }),
@@ -220,11 +225,12 @@ function checkTogether(
   if (training.peft !== null && recipe.model.from === undefined) {
     refuse(
       "training.peft",
-      "adapters are for a model that was trained before; name it by model.from, or leave peft out",
+      "adapters are for a model that was trained before; name it (--model FOLDER, in the recipe model.from), or leave peft out",
     );
   }
   if (recipe.task === "text-generation" && recipe.objective.sampling === "windows") {
-    if (training.max_steps === null) refuse("training.max_steps", "is needed, since windows have no epochs");
+    if (training.max_steps === null)
+      refuse("training.max_steps", "is needed, since windows have no epochs; give it: --max-steps 1000");
   }
   if (recipe.task === "text-classification" && recipe.objective.problem_type === "regression") {
     if (recipe.objective.labels !== undefined)
@@ -242,6 +248,13 @@ function checkTogether(
   }
   if (teacher !== undefined && teacher.alpha_ce + teacher.alpha_task + teacher.alpha_cos === 0) {
     refuse("teacher", "one of alpha_ce, alpha_task and alpha_cos must be above 0");
+  }
+  if (recipe.task === "fill-mask" && recipe.objective.next_sentence) {
+    if (recipe.objective.packing !== "continuous")
+      refuse(
+        "objective.packing",
+        "pairs of segments are cut from continuous text; leave packing or next_sentence out",
+      );
   }
   if (teacher !== undefined && recipe.task === "fill-mask" && recipe.objective.next_sentence) {
     refuse("teacher", "teaches hidden tokens only; leave objective.next_sentence out");

@@ -68,13 +68,16 @@ export function checkOptimization(
   const refuse = (key: string, message: string) => addIssue({ code: "custom", path: [key], message });
   const { optimizer, lr_scheduler_type: schedule } = choices;
   if (choices.weight_decay > 0 && !optimizers[optimizer].decaysWeights) {
-    refuse("weight_decay", `the optimizer ${optimizer} has none; take adamw, or leave it out`);
+    refuse(
+      "weight_decay",
+      `the optimizer ${optimizer} has none; take adamw (--set optimizer=adamw), or leave it out`,
+    );
   }
   if (choices.sgd_nesterov && choices.sgd_momentum === 0) {
-    refuse("sgd_nesterov", "needs a momentum; set sgd_momentum above 0");
+    refuse("sgd_nesterov", "needs a momentum; set sgd_momentum above 0 (--set sgd_momentum=0.9)");
   }
   if (choices.warmup_steps !== null && choices.warmup_ratio !== null) {
-    refuse("warmup_ratio", "takes the place of warmup_steps; leave one of them out");
+    refuse("warmup_ratio", "takes the place of warmup_steps; got both; leave one of them out");
   }
   const known = argumentsOfSchedule(schedule);
   for (const name of Object.keys(choices.lr_scheduler_kwargs)) {

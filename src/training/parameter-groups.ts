@@ -48,7 +48,8 @@ export function parameterGroups(tree: unknown, options: ParameterGroupOptions = 
   if (groups.size === 0) {
     throw new QkvError(
       "option",
-      `freeze: something must be left to learn; got ${freeze.join(", ")}, which are all ${specs.size} parameters`,
+      `training.freeze: something must be left to learn; got ${freeze.join(", ")}, which are all ${specs.size} parameters; ` +
+        "freeze fewer",
     );
   }
   return groups;
@@ -65,7 +66,8 @@ function frozenTest(addresses: readonly string[], patterns: readonly string[]): 
     if (addresses.some((address) => test.test(address))) return test;
     throw new QkvError(
       "option",
-      `freeze: no parameter has the address "${pattern}"${didYouMean(pattern, addresses)}; * stands for anything`,
+      `training.freeze: no parameter has the address "${pattern}"${didYouMean(pattern, addresses)}; there are ` +
+        `${addresses.slice(0, 2).join(", ")} and others; * stands for anything`,
     );
   });
   return (address) => tests.some((test) => test.test(address));

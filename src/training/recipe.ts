@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { didYouMean, QkvError } from "../util/errors.ts";
+import { missing, ruleOf } from "../util/schema-rules.ts";
 import { type ModelRecipe, modelRecipeSchemas, modelTaskNames } from "./model-recipe.ts";
 import { type TranslationRecipe, translationRecipeSchema } from "./translation-recipe.ts";
 
@@ -35,12 +36,16 @@ function schemaOf(json: unknown, where: string): z.ZodObject {
  */
 export function parseRecipe(json: unknown, where: string): Recipe {
   const schema = schemaOf(json, where);
-  const parsed = schema.safeParse(json);
+  const parsed = schema.safeParse(json, { error: ruleOf });
   if (parsed.success) return parsed.data as Recipe;
   const problems = parsed.error.issues.map((issue) => {
     const place = issue.path.join(".");
-    if (issue.code !== "unrecognized_keys") return `${place || "recipe"}: ${issue.message}`;
-    const known = keysOf(schema, place);
+    if (issue.code !== "unrecognized_keys") {
+      const wayOut =
+        issue.message === missing && issue.path.length > 1 ? `; give it: --set ${place}=...` : "";
+      return `${place || "recipe"}: ${issue.message}${wayOut}`;
+    }
+    const known = keysAt(schema, issue.path);
     return issue.keys
       .map((key) => `unknown key "${[...issue.path, key].join(".")}"${didYouMean(key, known)}`)
       .join("; ");
@@ -65,21 +70,34 @@ function unwrapped(schema: z.ZodType): z.ZodType {
   return inner;
 }
 
-function keysOf(schema: z.ZodObject, section: string): string[] {
-  return Object.keys(sectionsOf(schema).get(section)?.shape ?? {});
+/** The keys that there are at a place. */
+function keysAt(schema: z.ZodObject, path: readonly PropertyKey[]): string[] {
+  let inner: z.ZodType = schema;
+  for (const step of path) {
+    inner = unwrapped(inner);
+    if (!("shape" in inner)) return [];
+    inner = (inner as z.ZodObject).shape[String(step)] as z.ZodType;
+  }
+  inner = unwrapped(inner);
+  return "shape" in inner ? Object.keys((inner as z.ZodObject).shape) : [];
 }
 
 /**
  * Puts `key=value` over a recipe's JSON. A key is `section.name`, or the name alone where only one section has it; a
  * value is JSON, or else text.
- * @throws QkvError "option" for an unknown key
+ * @throws QkvError "option" for a key that is unknown, is a section, or stands in several sections
  */
 export function overrideRecipe(json: unknown, assignments: readonly string[]): unknown {
   const result = structuredClone(json ?? {}) as Record<string, Record<string, unknown>>;
   const schema = schemaOf(json, "recipe");
   for (const assignment of assignments) {
     const split = assignment.indexOf("=");
-    if (split < 1) throw new QkvError("option", `--set: needs key=value; got "${assignment}"`);
+    if (split < 1) {
+      throw new QkvError(
+        "option",
+        `--set: needs key=value; got "${assignment}"; write it as --set learning_rate=0.001`,
+      );
+    }
     const [section, key] = findKey(schema, assignment.slice(0, split));
     const value = parseValue(assignment.slice(split + 1));
     if (section === "") Object.assign(result, { [key]: value });
@@ -105,10 +123,38 @@ function findKey(schema: z.ZodObject, name: string): [section: string, key: stri
   if (dot > 0 && section?.def.catchall?._zod.def.type === "unknown")
     return [name.slice(0, dot), name.slice(dot + 1)];
   if (dot > 0 && isOpen(schema, name.slice(0, dot))) return [name.slice(0, dot), name.slice(dot + 1)];
-  const known = candidates.map(([own, key]) => (dot < 0 || own === "" ? key : `${own}.${key}`));
-  const family = dot < 0 && sections.get("model")?.def.catchall?._zod.def.type === "unknown";
-  const wayOut = family ? `; sizes of a model's family are set as model.${name}` : "";
-  throw new QkvError("option", `--set: unknown key "${name}"${didYouMean(name, known) || wayOut}`);
+  throw new QkvError("option", `--set: ${whatIsWrong(schema, name, candidates)}`);
+}
+
+/** Why a name is no key, and what may be meant. */
+function whatIsWrong(
+  schema: z.ZodObject,
+  name: string,
+  candidates: readonly (readonly [section: string, key: string])[],
+): string {
+  const fullName = ([section, key]: readonly [string, string]) =>
+    section === "" ? key : `${section}.${key}`;
+  const sections = sectionsOf(schema);
+  if (sections.has(name) || isOpen(schema, name)) {
+    return `"${name}" is a section; got a value for it; set its keys one by one: --set ${name}.KEY=VALUE`;
+  }
+  const same = candidates.filter(([, key]) => key === name).map(fullName);
+  if (same.length > 1) return `"${name}" stands in several sections; write ${same.join(" or ")}`;
+  const parent = name.slice(0, Math.max(0, name.lastIndexOf(".")));
+  const whole = candidates.find((own) => fullName(own) === parent || own[1] === parent);
+  if (whole !== undefined && !sections.has(parent)) {
+    return `unknown key "${name}"; ${fullName(whole)} is set as a whole: --set ${whole[1]}=JSON`;
+  }
+  const [has, own] = [name.includes("."), name.toLowerCase()];
+  const known = candidates.map(([section, key]) => (has && section !== "" ? `${section}.${key}` : key));
+  // Other tools say "epochs" or "batch_size" for short.
+  const longer = own.length < 5 ? [] : [...new Set(known.filter((key) => key.includes(own)))];
+  if (longer.length > 0 && longer.length < 5) {
+    return `unknown key "${name}" (did you mean ${longer.map((key) => `"${key}"`).join(" or ")}?)`;
+  }
+  const takesSizes = !has && sections.get("model")?.def.catchall?._zod.def.type === "unknown";
+  const wayOut = takesSizes ? `; if it is a size of the model's family, write model.${name}` : "";
+  return `unknown key "${name}"${didYouMean(name, known) || wayOut}`;
 }
 
 /** Whether a section takes any key. */

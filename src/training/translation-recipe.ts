@@ -60,7 +60,7 @@ const trainingSchema = z
   .superRefine((choices, context) => {
     checkOptimization(choices, context);
     if (choices.metric_for_best_model !== "bleu" || choices.eval_bleu_sentences > 0) return;
-    const message = "bleu needs sentences to translate; set eval_bleu_sentences above 0";
+    const message = "bleu needs sentences to translate; got 0; set more: --set eval_bleu_sentences=200";
     context.addIssue({ code: "custom", path: ["metric_for_best_model"], message });
   });
 

@@ -80,9 +80,17 @@ describe("the command line", () => {
     ],
     [
       ["train", "--task", "fill-mask", "--train", "text.txt", "--set", "hidden_size=32"],
-      'unknown key "hidden_size"; sizes of a model\'s family are set as model.hidden_size',
+      'unknown key "hidden_size"; if it is a size of the model\'s family, write model.hidden_size',
     ],
     [["train", "--task", "fill-mask", "--train", "text.dat"], "text.dat: cannot read"],
+    [
+      ["train", "--task", "text-classification", "--train", "pairs.jsonl", "--set", "max_length=1000"],
+      "objective.max_length must be from 3 to 128 tokens in this model, special ones included; got 1000",
+    ],
+    [
+      ["train", "--task", "text2text-generation", "--train", "short.jsonl", "--set", "max_source_length=1"],
+      "objective.max_source_length must be ",
+    ],
   ])("%j", async (args, said) => {
     expect(await refusedCommand(...args, ...out)).toContain(said);
   });
@@ -191,6 +199,14 @@ describe("recipes", () => {
     expect(await refused(recipe)).toContain("a roberta model can be");
   });
 
+  test("pairs of segments are no whole sentences", async () => {
+    const objective = { next_sentence: true, packing: "whole_sentences" };
+    const recipe = { ...generation, task: "fill-mask", model: smallModels.bert, objective };
+    expect(await refused(recipe)).toContain(
+      "objective.packing: pairs of segments are cut from continuous text",
+    );
+  });
+
   test("a teacher where there is nothing to be taught", async () => {
     const recipe = { task: "sentence-similarity", data: { train: "pairs.jsonl" }, teacher: { from: "x" } };
     expect(await refused(recipe)).toContain("teacher: goes with a task whose models give scores");
@@ -220,8 +236,8 @@ describe("data", () => {
     file("alike.csv", "sentence,label\nred,pos\nblue,pos\n");
     const data = { train: "alike.csv", columns: { text: "sentence" } };
     expect(await refused({ ...classification, data })).toContain(
-      'alike.csv: all records have the label "pos"; a classifier needs at least two labels; add records, or name ' +
-        "them with objective.labels",
+      'alike.csv: all records have the label "pos"; a classifier needs at least two labels; add records, or name all ' +
+        `labels in objective.labels: --set labels='["pos", "..."]'`,
     );
     const recipe = { ...classification, data, objective: { labels: ["neg", "pos"] } };
     const path = join(folder, file("alike.json", JSON.stringify(recipe)));

@@ -68,6 +68,17 @@ const cases: Readonly<Record<string, Case>> = {
     prints: /^0\.\d+\t/,
     metrics: ["perplexity"],
   },
+  "fill-mask of whole sentences": {
+    recipe: {
+      task: "fill-mask",
+      data: { train: "text.txt", documents: "document" },
+      model: smallModels.roberta,
+      objective: { block_size: 16, packing: "whole_sentences" },
+    },
+    use: (out) => ["fill-mask", "The <mask> sleeps.", "--model", out, "--top-k", "2"],
+    prints: /^0\.\d+\t/,
+    metrics: ["perplexity"],
+  },
   "text-infilling": {
     recipe: { task: "text-infilling", data: { train: "text.txt" }, model: smallModels.bart },
     use: (out) => ["summarize", "The red <mask> sleeps.", "--model", out, "--max-new-tokens", "3"],

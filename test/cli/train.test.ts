@@ -86,7 +86,7 @@ describe("qkv train from two files", () => {
     expect(code).toBe(2);
     const back = await qkv(["train", "--out", run("moved"), "--resume", "--max-steps", "20"]);
     expect(back.stderr).toBe(
-      `qkv: ${run("moved")}: has already made 36 steps; max_steps must be more; got 20\n`,
+      `qkv: ${run("moved")}: has already made 36 steps; max_steps must be more; got 20; ask for more with --max-steps\n`,
     );
     expect(back.code).toBe(2);
     const again = await qkv(["train", "--out", run("moved"), "--resume"]);

@@ -8,6 +8,7 @@ import {
   type ColumnName,
   columnIndices,
   type FormatOptions,
+  mapField,
   type Row,
   type TextSource,
 } from "./record-rows.ts";
@@ -49,7 +50,7 @@ function* separatedRows(
   const reader = new LineReader(source.path, { shownPath: source.shownPath });
   try {
     const names = columnNames ?? headerOf(reader, separator, quotes);
-    const wayOut = "map the field to one of them, or give the columns' names where the file has no header";
+    const wayOut = `${mapField}; where the file has no header, name its columns in data.column_names`;
     const wanted = columnIndices(source.shownPath, columns, names, wayOut);
     for (;;) {
       const row = nextRow(reader, separator, quotes);

@@ -42,6 +42,10 @@ export type RowReader = (
   options: FormatOptions,
 ) => Iterable<Row> | AsyncIterable<Row>;
 
+/** The way out where a column is called otherwise. */
+export const mapField =
+  'map the field to one of them in the recipe\'s data.columns (train: --set columns=\'{"FIELD": "COLUMN"}\')';
+
 /**
  * Where each wanted column stands among those that a file has.
  * @throws QkvError "data" where one is not there, with the nearest name and those there are
@@ -50,7 +54,7 @@ export function columnIndices(
   file: string,
   wanted: readonly ColumnName[],
   available: readonly string[],
-  wayOut = "map the field to one of them",
+  wayOut = mapField,
 ): readonly number[] {
   const twice = available.find((column, index) => available.indexOf(column) !== index);
   if (twice !== undefined) {

@@ -113,7 +113,10 @@ export function readRecords<const Types extends FieldTypes>(
           continue;
         }
         if (options.onBadRow !== "skip") {
-          throw new QkvError("data", `${where}: ${read.problem}; mend the row, or have bad rows left out`);
+          throw new QkvError(
+            "data",
+            `${where}: ${read.problem}; mend the row, or have bad rows left out (train: --set on_bad_row=skip)`,
+          );
         }
         current.skipped++;
         if (current.firstSkipped.length < reportedSkips) {
@@ -161,7 +164,7 @@ function readFields(
 ): { fields: Record<string, unknown> } | { problem: string } {
   const fields: Record<string, unknown> = {};
   for (const [at, [field, type]] of types.entries()) {
-    const read = readField(type, namesOf(columns[at]!).join(" or "), values[at]);
+    const read = readField(type, namesOf(columns[at]!).join('" or "'), values[at]);
     if ("problem" in read) return read;
     fields[field] = read.value;
   }
@@ -183,7 +186,7 @@ function formatOf(file: string, given: RecordFormat | undefined): RecordFormat {
   throw new QkvError(
     "option",
     `${file}: the file's name must end in one of ${endings.join(", ")}; got none of them; ` +
-      `name the format: ${recordFormats.join(", ")}`,
+      `name the format, as data.format of a recipe (train: --set format=...): ${recordFormats.join(", ")}`,
   );
 }
 

@@ -19,7 +19,8 @@ export function textRows(
   columns: readonly ColumnName[],
   { unit = "line" }: FormatOptions,
 ): Iterable<Row> {
-  const wayOut = 'plain text has the one column "text"; map the field to it, or name the format';
+  const wayOut =
+    'plain text has the one column "text"; map the field to it in data.columns, or name the format (data.format)';
   const valuesOf = (text: string) => columns.map(() => text);
   columnIndices(source.shownPath, columns, ["text"], wayOut);
   if (unit === "file") return [wholeFile(source, valuesOf)];

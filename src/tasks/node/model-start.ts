@@ -56,7 +56,7 @@ export interface NewModelOptions {
 /** The model that a recipe describes: that of a folder with changes, or a new one of a family. */
 export async function createModelStart(options: NewModelOptions): Promise<ModelStart> {
   const { recipe, head, from } = options;
-  const where = `recipe ${recipe.name}: model`;
+  const where = "recipe: model";
   const { from: _from, ...named } = recipe.model;
   const own =
     from === undefined && named.model_type === undefined ? { ...options.newModel, ...named } : named;
@@ -168,7 +168,10 @@ async function readTokenizerFiles(folder: string): Promise<Map<TokenizerFileName
     if (bytes !== undefined) files.set(name, bytes);
   }
   if (files.size === 0) {
-    throw new QkvError("file", `${folder}: training needs a tokenizer; got a folder without one`);
+    throw new QkvError(
+      "file",
+      `${folder}: training needs a tokenizer; got a folder without one; name one with --set tokenizer.from=FOLDER`,
+    );
   }
   return files;
 }
@@ -177,7 +180,7 @@ async function readConfigOf(folder: string): Promise<JsonObject> {
   const path = join(folder, "config.json");
   const config = await readJsonObject(path);
   if (config !== undefined) return config;
-  throw new QkvError("file", `${path}: there is no such file; model.from must name a model folder`);
+  throw new QkvError("file", `${path}: there is no such file; model.from (--model) must name a model folder`);
 }
 
 /** What config.json says of labels. A regression has one number, which has no name of its own. */
@@ -206,7 +209,7 @@ function checkVocabulary(recipe: ModelRecipe, { config }: Model, { source }: Mod
   throw new QkvError(
     "config",
     `recipe ${recipe.name}: the tokenizer has ${source.vocabSize} tokens, the model only ${config.vocabSize}; ` +
-      "take a tokenizer and a model that belong together",
+      "take a tokenizer and a model that belong together (tokenizer.from, model.from)",
   );
 }
 

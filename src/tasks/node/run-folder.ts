@@ -121,7 +121,7 @@ export function checkStepsLeft(directory: string, step: number, { training }: Re
   if (typeof last !== "number" || last >= step) return;
   throw new QkvError(
     "option",
-    `${directory}: has already made ${step} steps; max_steps must be more; got ${last}`,
+    `${directory}: has already made ${step} steps; max_steps must be more; got ${last}; ask for more with --max-steps`,
   );
 }
 

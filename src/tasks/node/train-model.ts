@@ -19,6 +19,7 @@ import { longestInput } from "../task.ts";
 import { ExampleList } from "../training/example-list.ts";
 import { sortLabels } from "../training/labels.ts";
 import { trainingTasks } from "../training/table.ts";
+import { framesOf } from "../training/text-blocks.ts";
 import { batchesOf } from "../training/training-batches.ts";
 import type { TaskContext, TrainingTask } from "../training/training-task.ts";
 import { adaptStart, writeAdaptedModel } from "./adapted-start.ts";
@@ -63,6 +64,7 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
   const adapted = await adaptStart(device, asked, started, async () => folders.from);
   const start = adapted?.start ?? started;
   const context = contextOf(asked, start, directory);
+  checkTextLengths(context);
   // Without examples: only whether model, tokenizer and objective go together.
   task.open(new ExampleList(task.columns), context);
   const teacher =
@@ -136,8 +138,26 @@ function checkMeasures(recipe: ModelRecipe, task: AnyTask, data: TrainingData<Mo
   if (idle === undefined) return;
   throw new QkvError(
     "config",
-    `recipe: training.${idle} needs validation data; got none; give data.validation or data.validation_split`,
+    `recipe: training.${idle} needs validation data; got none; give a file (data.validation, --validation) or hold ` +
+      "records out: --set validation_split=0.1",
   );
+}
+
+/** @throws QkvError "config" for texts that are to be longer than the model reads, or too short for any token */
+function checkTextLengths({ recipe, longest, tokenizers }: TaskContext): void {
+  const { before, after } = framesOf(tokenizers.source);
+  const least = before.length + after.length + 1;
+  const lengths = ["max_length", "max_source_length", "max_target_length"];
+  for (const [key, wanted] of Object.entries(recipe.objective)) {
+    if (!lengths.includes(key) || typeof wanted !== "number") continue;
+    if (wanted >= least && wanted <= longest) continue;
+    const bounds = Number.isFinite(longest) ? `from ${least} to ${longest}` : `${least} or more`;
+    throw new QkvError(
+      "config",
+      `recipe: objective.${key} must be ${bounds} tokens in this model, special ones included; got ${wanted}; ` +
+        "leave it out for all that the model reads",
+    );
+  }
 }
 
 /** The table's types are those of one task each; here it is whichever the recipe names. */
@@ -221,7 +241,7 @@ async function labelsOf(recipe: ModelRecipe, task: AnyTask, data: TrainingData<M
     throw new QkvError(
       "data",
       `${data.filesOf("train").files.join(", ")}: all records have the label "${only}"; a classifier needs at least ` +
-        "two labels; add records, or name them with objective.labels",
+        `two labels; add records, or name all labels in objective.labels: --set labels='["${only}", "..."]'`,
     );
   }
   return found.size === 0 ? ["LABEL_0"] : sortLabels(found);

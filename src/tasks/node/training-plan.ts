@@ -104,7 +104,10 @@ export async function planTraining(options: TrainOptions): Promise<TrainingPlan>
     throw new QkvError("option", `train: unknown option "${name}"${didYouMean(name, optionNames)}`);
   }
   if (typeof options.out !== "string" || options.out === "") {
-    throw new QkvError("option", "train: out must name the folder of the run; got nothing");
+    throw new QkvError(
+      "option",
+      "train: out must name the folder of the run; got nothing; name it with --out FOLDER",
+    );
   }
   const directory = options.out;
   const known = await inspectRunFolder(directory, options.resume === true);
@@ -136,7 +139,10 @@ async function originOf(options: TrainOptions, run: RunFolderState): Promise<Ori
   if (options.task !== undefined) return fromTask(options, options.task);
   const idle = (["train", "validation", "model"] as const).find((name) => options[name] !== undefined);
   if (idle !== undefined) {
-    throw new QkvError("option", `train: ${idle} goes with a task; got none; name what to train for`);
+    throw new QkvError(
+      "option",
+      `train: ${idle} goes with a task; got none; name what to train for: --task text-classification`,
+    );
   }
   if (options.recipe !== undefined && (source !== undefined || target !== undefined)) {
     throw new QkvError("option", "train: takes a recipe, or source and target; got both; leave one out");
@@ -182,7 +188,8 @@ function fromTask(options: TrainOptions, task: string): Origin {
   if (task === "translation") {
     throw new QkvError(
       "option",
-      "train: a translator is trained from source and target, two files of lines; got the task translation; leave it out",
+      "train: a translator is trained from source and target, two files of lines; got the task translation; leave " +
+        "--task out: --source FILE --target FILE",
     );
   }
   if (!(modelTaskNames as readonly string[]).includes(task)) {
@@ -194,7 +201,10 @@ function fromTask(options: TrainOptions, task: string): Origin {
   }
   const { train, validation, model } = options;
   if (train === undefined) {
-    throw new QkvError("option", `train: the task ${task} needs a file to train on; got none`);
+    throw new QkvError(
+      "option",
+      `train: the task ${task} needs a file to train on; got none; name it with --train FILE`,
+    );
   }
   // Without a file of its own, validation is one record in twenty.
   const heldOut = validation === undefined ? { validation_split: 0.05 } : { validation };
@@ -250,11 +260,14 @@ function requireBoth({ source, target, validationSource, validationTarget }: Tra
     const [got, missing] = source === undefined ? ["target", "source"] : ["source", "target"];
     throw new QkvError(
       "option",
-      `train: needs a source and a target file; got only the ${got}; add the ${missing}`,
+      `train: needs a source and a target file; got only the ${got}; add the ${missing} (--${missing} FILE)`,
     );
   }
   if ((validationSource === undefined) !== (validationTarget === undefined)) {
-    throw new QkvError("option", "train: validation needs a source and a target file; got only one of them");
+    throw new QkvError(
+      "option",
+      "train: validation needs a source and a target file; got only one of them; add the other, or leave both out",
+    );
   }
   return { source, target };
 }

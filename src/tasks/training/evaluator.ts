@@ -47,7 +47,11 @@ export class Evaluator<Name extends ModelTaskName> {
     opened: Omit<TaskModel, "parameters" | "weights">,
   ): Promise<Evaluator<Name>> {
     if (heldOut.set.length === 0) {
-      throw new QkvError("data", `${context.recipe.name}: validation needs at least one example; got none`);
+      throw new QkvError(
+        "data",
+        "recipe: data.validation must give at least one example; got none; give more text, or shorter blocks if there " +
+          "are blocks (objective.block_size)",
+      );
     }
     const outputs = outputsOf(task, context);
     const program = await device.compile(outputs);

@@ -1,3 +1,4 @@
+import { continuousBlocks, sentenceBlocks, type TokenTexts, tokenStream } from "../../data/packing.ts";
 import { ignoredLabel } from "../../nn/losses.ts";
 import { type MaskingOptions, maskTokens } from "../../training/corruption/mask-tokens.ts";
 import { maskTokenOf } from "../mask-token.ts";
@@ -7,11 +8,12 @@ import { nextSentenceRows, type RowSource } from "./segment-pairs.ts";
 import { smallBert } from "./small-models.ts";
 import {
   blockLengthOf,
-  blocksOf,
   encodePieces,
+  encodeSentences,
+  endOfText,
   framesOf,
   randomOfBlock,
-  tokenStream,
+  textsOf,
 } from "./text-blocks.ts";
 import {
   type Draw,
@@ -27,22 +29,26 @@ import {
 type Context = TaskContext<"fill-mask">;
 
 /**
- * Hidden tokens. Texts follow one another and are cut into blocks, each with the tokenizer's special tokens around; or,
- * with `next_sentence`, each block becomes a pair of segments, and it is asked, too, whether they belong together.
- * Source: Devlin et al., 2019, 3.1; whole texts packed and masks drawn anew each epoch: Liu et al., 2019, 4.1 and 4.2.
+ * Hidden tokens. Texts follow one another and are put into blocks, each with the tokenizer's special tokens around: cut
+ * wherever a block is full, or of whole sentences (`packing`). With `next_sentence` each block becomes a pair of
+ * segments, and it is asked, too, whether they belong together.
+ * Source: Devlin et al., 2019, 3.1; whole sentences packed and masks drawn anew each epoch: Liu et al., 2019, 4.1, 4.2.
  */
 export const maskedTokenTraining: TrainingTask<"fill-mask"> = {
   head: ({ objective }) => (objective.next_sentence ? "pre-training" : "masked-lm"),
   newModel: smallBert,
   columns: { ids: "ids" },
   fields: () => ({ text: "string" }),
-  encode: encodePieces,
+  encode: (record, context) =>
+    context.recipe.objective.packing === "whole_sentences"
+      ? encodeSentences(record, context)
+      : encodePieces(record, context),
 
   open(store, context: Context): TrainingSet {
     const { masking, next_sentence } = context.recipe.objective;
     const options = maskingOptions(context);
-    const stream = tokenStream(store);
-    const rows = next_sentence ? nextSentenceRows(stream, context) : blockRows(stream, context);
+    const texts = textsOf(store);
+    const rows = next_sentence ? nextSentenceRows(texts, context) : blockRows(texts, context);
     return {
       length: rows.length,
       width: rows.width,
@@ -58,11 +64,17 @@ export const maskedTokenTraining: TrainingTask<"fill-mask"> = {
   tally: ({ set }, { recipe }) => (recipe.objective.next_sentence ? pairTally(set) : perplexityTally()),
 };
 
-/** Blocks of the texts as they follow one another. */
-function blockRows(stream: ReturnType<typeof tokenStream>, context: Context): RowSource {
+/** Blocks of the texts as they follow one another, cut anywhere or between sentences. */
+function blockRows(texts: TokenTexts, context: Context): RowSource {
+  const { block_size, packing } = context.recipe.objective;
   const { before, after } = framesOf(context.tokenizers.source);
   const around = before.length + after.length;
-  const blocks = blocksOf(stream, blockLengthOf(context, context.recipe.objective.block_size, around));
+  const length = blockLengthOf(context, block_size, around);
+  const end = endOfText(context.tokenizers.source, context.model.config.eosTokenId);
+  const blocks =
+    packing === "whole_sentences"
+      ? sentenceBlocks(texts, length, end)
+      : continuousBlocks(tokenStream(texts), length);
   return {
     length: blocks.length,
     width: (index) => blocks.lengthOf(index) + around,

@@ -4,11 +4,13 @@ import { QkvError } from "../../util/errors.ts";
 export function labelId(labels: readonly string[], label: string, where: string): number {
   const id = labels.indexOf(label);
   if (id >= 0) return id;
-  const known = labels.length > 10 ? `${labels.slice(0, 10).join(", ")} ...` : labels.join(", ");
+  const isLong = labels.length > 10;
+  const known = isLong ? `${labels.slice(0, 10).join(", ")} ...` : labels.join(", ");
+  const all = isLong ? `["${labels[0]}", ..., "${label}"]` : JSON.stringify([...labels, label]);
   throw new QkvError(
     "data",
-    `${where}: a label must be one of ${known}; got "${label}"; if it is right, list all of them in the recipe's ` +
-      "objective.labels",
+    `${where}: a label must be one of ${known}; got "${label}"; mend the row, or if it is right name all labels ` +
+      `(objective.labels): --set labels='${all}'`,
   );
 }
 

@@ -1,7 +1,8 @@
+import { continuousBlocks, type TokenTexts, tokenStream } from "../../data/packing.ts";
 import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
 import { pairSegments } from "../../training/corruption/pair-segments.ts";
 import type { RandomStream } from "../../util/random.ts";
-import { blockLengthOf, blocksOf, endOfText, endsSentence, type TokenStream } from "./text-blocks.ts";
+import { blockLengthOf, endOfText, endsSentence } from "./text-blocks.ts";
 import type { TaskContext } from "./training-task.ts";
 
 /** A row of a batch before tokens are hidden in it. */
@@ -24,12 +25,12 @@ export interface RowSource {
  * Pairs of segments for next-sentence prediction: each block of the texts is cut in two, and half of the second
  * segments are replaced by one from another block.
  */
-export function nextSentenceRows(stream: TokenStream, context: TaskContext<"fill-mask">): RowSource {
+export function nextSentenceRows(texts: TokenTexts, context: TaskContext<"fill-mask">): RowSource {
   const { tokenizers, model, recipe } = context;
   const { before, between, after } = pairFrames(tokenizers.source);
   const around = before.length + between.length + after.length;
   const length = blockLengthOf(context, recipe.objective.block_size, around + 1) + 1;
-  const blocks = blocksOf(stream, length);
+  const blocks = continuousBlocks(tokenStream(texts), length);
   const options = {
     endsSentence: endsSentence(tokenizers.source),
     separatorId: endOfText(tokenizers.source, model.config.eosTokenId),

@@ -1,8 +1,9 @@
+import { continuousBlocks, tokenStream } from "../../data/packing.ts";
 import { corruptSpans } from "../../training/corruption/corrupt-spans.ts";
 import { QkvError } from "../../util/errors.ts";
 import { perplexityTally } from "./perplexity.ts";
 import { smallT5 } from "./small-models.ts";
-import { blockLengthOf, blocksOf, framesOf, piecesOf, randomOfBlock, tokenStream } from "./text-blocks.ts";
+import { blockLengthOf, framesOf, piecesOf, randomOfBlock, textsOf } from "./text-blocks.ts";
 import { encoderDecoderBatch } from "./text2text-generation.ts";
 import type { TaskContext, TrainingTask } from "./training-task.ts";
 
@@ -30,12 +31,12 @@ export const spanCorruptionTraining: TrainingTask<"span-corruption"> = {
     if (sentinelIds.length === 0) {
       throw new QkvError(
         "config",
-        `${recipe.name}: its tokenizer must have tokens <extra_id_0> ...; got none`,
+        `recipe ${recipe.name}: its tokenizer must have tokens <extra_id_0> ...; got none; take one of T5 (--set tokenizer.from=FOLDER)`,
       );
     }
     const options = { noiseDensity: noise_density, meanSpanLength: mean_noise_span_length, sentinelIds };
-    const blocks = blocksOf(
-      tokenStream(store),
+    const blocks = continuousBlocks(
+      tokenStream(textsOf(store)),
       blockLengthOf(context, block_size, before.length + after.length),
     );
     return {

@@ -1,14 +1,8 @@
+import type { TokenTexts } from "../../data/packing.ts";
 import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
 import { QkvError } from "../../util/errors.ts";
 import { RandomStream, randomKey } from "../../util/random.ts";
 import type { Draw, Example, ExampleStore, TaskContext, TrainingRecord } from "./training-task.ts";
-
-/** The tokens of all texts one after another, an end token behind each. */
-export interface TokenStream {
-  readonly length: number;
-  /** The tokens from `start` up to, not including, `end`. */
-  slice(start: number, end: number): Int32Array;
-}
 
 /** How many tokens of a text are kept together; long texts lie in several pieces, so that each is soon read. */
 const pieceLength = 4096;
@@ -16,9 +10,7 @@ const pieceLength = 4096;
 /**
  * A text's tokens without special ones around, and the end token behind, in pieces. Texts follow one another and are
  * cut wherever a block is full, so a block may begin and end within a sentence and go on into the next text, with the
- * end token between: what RoBERTa's paper calls FULL-SENTENCES, but for the whole sentences, which it fills blocks
- * with as long as they fit.
- * Source: Liu et al., 2019, 4.2.
+ * end token between.
  */
 export function encodePieces(record: TrainingRecord, context: TaskContext): Generator<Example> {
   return piecesOf(record, context, endOfText(context.tokenizers.source, context.model.config.eosTokenId));
@@ -39,56 +31,42 @@ export function* piecesOf(
     yield { ids: ids.slice(start, start + pieceLength) };
 }
 
+/**
+ * The same, a sentence each. Where a record is a line it is one sentence; a longer record is divided behind a token
+ * that ends with a full stop, an exclamation mark or a question mark.
+ */
+export function* encodeSentences(
+  { fields }: TrainingRecord,
+  { tokenizers, model, recipe }: TaskContext,
+): Generator<Example> {
+  const text = fields.text as string;
+  if (text.trim() === "") return;
+  const ids = tokenizers.source.encodeIds(text, { addSpecialTokens: false });
+  const end = endOfText(tokenizers.source, model.config.eosTokenId);
+  const isEnd = recipe.data.documents === "line" ? () => false : endsSentence(tokenizers.source);
+  let start = 0;
+  for (let place = 0; place < ids.length; place++) {
+    const isLast = place === ids.length - 1;
+    // Of several ends, as "?!" has, the last one counts.
+    if (!isLast && (!isEnd(ids[place]!) || isEnd(ids[place + 1]!))) continue;
+    const sentence = ids.slice(start, place + 1);
+    if (isLast && end !== undefined) sentence.push(end);
+    yield { ids: sentence };
+    start = place + 1;
+  }
+}
+
 /** The token between texts: the model's end, or what stands behind every text. */
 export function endOfText(tokenizer: Tokenizer, eosTokenId: number | undefined): number | undefined {
   return eosTokenId ?? framesOf(tokenizer).after.at(-1);
 }
 
-/** The texts of a store as one stream. */
-export function tokenStream(store: ExampleStore): TokenStream {
-  /** Where each piece begins, and at the end the whole length. */
-  const starts = new Float64Array(store.length + 1);
-  for (let piece = 0; piece < store.length; piece++) {
-    starts[piece + 1] = starts[piece]! + store.lengthOf("ids", piece);
-  }
-  const length = starts[store.length]!;
+/** The tokens of a store's texts. */
+export function textsOf(store: ExampleStore): TokenTexts {
   return {
-    length,
-    slice(start, end) {
-      const tokens = new Int32Array(Math.max(0, Math.min(end, length) - start));
-      for (let piece = pieceAt(starts, start); piece < store.length && starts[piece]! < end; piece++) {
-        const own = store.values("ids", piece);
-        const offset = starts[piece]!;
-        const last = Math.min(own.length, end - offset);
-        for (let place = Math.max(0, start - offset); place < last; place++) {
-          tokens[offset + place - start] = own[place]!;
-        }
-      }
-      return tokens;
-    },
-  };
-}
-
-/** The piece in which a position lies. */
-function pieceAt(starts: Float64Array, position: number): number {
-  let low = 0;
-  let high = starts.length - 2;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (starts[middle]! <= position) low = middle;
-    else high = middle - 1;
-  }
-  return low;
-}
-
-/** A stream cut into blocks of equal length, the last of which may be shorter. */
-export function blocksOf(stream: TokenStream, blockLength: number) {
-  const count = Math.ceil(stream.length / blockLength);
-  const lengthOf = (index: number) => Math.min(blockLength, stream.length - index * blockLength);
-  return {
-    length: count,
-    lengthOf,
-    block: (index: number) => stream.slice(index * blockLength, index * blockLength + lengthOf(index)),
+    length: store.length,
+    lengthOf: (text) => store.lengthOf("ids", text),
+    values: (text) => store.values("ids", text),
   };
 }
 
@@ -123,18 +101,21 @@ export function blockLengthOf(
   if (wanted === undefined && !Number.isFinite(longest)) {
     throw new QkvError(
       "config",
-      `recipe: objective.block_size is needed, since ${model.architecture} has no limit`,
+      `recipe: objective.block_size is needed, since ${model.architecture} has no limit; give it: --set block_size=512`,
     );
   }
   const size = wanted ?? longest;
   if (size > longest) {
     throw new QkvError(
       "config",
-      `recipe: objective.block_size can be ${longest} at most in this model; got ${size}`,
+      `recipe: objective.block_size can be ${longest} at most in this model; got ${size}; take --set block_size=${longest}`,
     );
   }
   if (size <= special) {
-    throw new QkvError("config", `recipe: objective.block_size must be above ${special}; got ${size}`);
+    throw new QkvError(
+      "config",
+      `recipe: objective.block_size must be above ${special}, the special tokens of a block; got ${size}; take longer blocks`,
+    );
   }
   return size - special;
 }

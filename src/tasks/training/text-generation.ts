@@ -1,8 +1,9 @@
+import { tokenStream } from "../../data/packing.ts";
 import { ignoredLabel } from "../../nn/losses.ts";
 import { textGeneration } from "../text-generation.ts";
 import { textTally } from "./perplexity.ts";
 import { smallGpt2 } from "./small-models.ts";
-import { blockLengthOf, encodePieces, tokenStream } from "./text-blocks.ts";
+import { blockLengthOf, encodePieces, textsOf } from "./text-blocks.ts";
 import {
   modelBatch,
   padRows,
@@ -29,7 +30,7 @@ export const nextTokenTraining: TrainingTask<"text-generation"> = {
   open(store, context: Context, purpose = "training") {
     const { block_size, sampling } = context.recipe.objective;
     const size = blockLengthOf(context, block_size, 0);
-    const stream = tokenStream(store);
+    const stream = tokenStream(textsOf(store));
     const isWindows = sampling === "windows" && purpose === "training";
     /** The first position of a row, and how many tokens are predicted in it. */
     const startOf = (index: number) => (isWindows ? index : index * size);
@@ -58,7 +59,7 @@ export const nextTokenTraining: TrainingTask<"text-generation"> = {
   },
   metrics: () => ["perplexity", "bits_per_byte"],
   tally(heldOut) {
-    const { length } = tokenStream(heldOut.store);
+    const { length } = tokenStream(textsOf(heldOut.store));
     return textTally(heldOut, Math.max(0, length - 1));
   },
 

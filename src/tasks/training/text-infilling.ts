@@ -1,15 +1,15 @@
+import { continuousBlocks, tokenStream } from "../../data/packing.ts";
 import { infillText } from "../../training/corruption/infill-text.ts";
 import { maskTokenOf } from "../mask-token.ts";
 import { perplexityTally } from "./perplexity.ts";
 import { smallBart } from "./small-models.ts";
 import {
   blockLengthOf,
-  blocksOf,
   encodePieces,
   endsSentence,
   framesOf,
   randomOfBlock,
-  tokenStream,
+  textsOf,
 } from "./text-blocks.ts";
 import { encoderDecoderBatch } from "./text2text-generation.ts";
 import type { TaskContext, TrainingTask } from "./training-task.ts";
@@ -38,8 +38,8 @@ export const textInfillingTraining: TrainingTask<"text-infilling"> = {
       permuteSentences: permute_sentences,
       endsSentence: endsSentence(tokenizers.source),
     };
-    const blocks = blocksOf(
-      tokenStream(store),
+    const blocks = continuousBlocks(
+      tokenStream(textsOf(store)),
       blockLengthOf(context, block_size, before.length + after.length),
     );
     return {

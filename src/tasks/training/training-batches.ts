@@ -25,7 +25,11 @@ export function batchesOf(
 ): { readonly perEpoch: number; from(position: BatchPosition): Generator<ExampleBatch, never> } {
   const { seed, per_device_train_batch_size: rows, max_tokens: tokensPerBatch } = recipe.training;
   if (set.length === 0) {
-    throw new QkvError("data", `${recipe.name}: training needs at least one example; got none`);
+    throw new QkvError(
+      "data",
+      "recipe: data.train must give at least one example; got none; give more data, or shorter blocks if there are " +
+        "blocks (objective.block_size)",
+    );
   }
   if ("sampling" in recipe.objective && recipe.objective.sampling === "windows") {
     const rowsPerBatch = rows ?? Math.max(1, Math.floor(tokensPerBatch / set.width(0)));

@@ -28,7 +28,8 @@ export function checkVocabSize(vocabSize: number, least: number, where: string):
   if (vocabSize >= least) return;
   throw new QkvError(
     "option",
-    `${where}: vocabSize must hold the special tokens and all single characters, ${least} here; got ${vocabSize}`,
+    `${where}: the vocabulary must hold the special tokens and all single characters, ${least} here; got a ` +
+      `vocab_size of ${vocabSize}; take a larger one`,
   );
 }
 

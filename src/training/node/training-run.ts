@@ -117,6 +117,13 @@ class TrainingRun<Tree, Batch> {
       maxSteps: training.max_steps,
       parameters: this.#learner.parameterCount,
     });
+    const { warmupSteps } = scheduleOf(training, training.max_steps);
+    if (warmupSteps > training.max_steps) {
+      const text =
+        `The learning rate grows over ${warmupSteps} steps (training.warmup_steps), and the training has only ` +
+        `${training.max_steps}: it never reaches training.learning_rate.`;
+      onEvent({ type: "message", text });
+    }
     const batches = this.#parts.batchesFrom(this.#state.position);
     const window = new Window();
     while (this.#state.step < training.max_steps && !this.#outOfPatience()) {

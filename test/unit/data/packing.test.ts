@@ -1,140 +1,120 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { packDocuments } from "../../../src/data/packing.ts";
+import { type Blocks, continuousBlocks, sentenceBlocks, tokenStream } from "../../../src/data/packing.ts";
 import { tokenColumnOf } from "../../../src/data/token-column.ts";
 
-const blocksOf = (packed: ReturnType<typeof packDocuments>) =>
-  Array.from({ length: packed.length }, (_, block) => [...packed.values(block)]);
+const contentOf = (blocks: Blocks) =>
+  Array.from({ length: blocks.length }, (_, index) => {
+    const tokens = [...blocks.block(index)];
+    expect(tokens).toHaveLength(blocks.lengthOf(index));
+    return tokens;
+  });
 
-const documents = fc.array(fc.array(fc.integer({ min: 1, max: 99 }), { maxLength: 9 }), {
-  minLength: 1,
-  maxLength: 12,
-});
+const separator = 0;
 const blockLength = fc.integer({ min: 1, max: 10 });
 
-describe("continuous", () => {
-  test("cuts documents with a separator behind each, and counts what is left", () => {
-    const column = tokenColumnOf([[1, 2, 3], [4], [], [5, 6, 7, 8]]);
-    const packed = packDocuments(column, { blockLength: 5, separator: 0, mode: "continuous" });
-    expect(blocksOf(packed)).toEqual([
-      [1, 2, 3, 0, 4],
-      [0, 0, 5, 6, 7],
-    ]);
-    expect(packed.dropped).toBe(2);
-    expect(packed.pieces(1)).toEqual([
-      { example: 1, from: 1, to: 1, separated: true },
-      { example: 2, from: 0, to: 0, separated: true },
-      { example: 3, from: 0, to: 3, separated: false },
-    ]);
-  });
+describe("a stream", () => {
+  /** Texts of these lengths, whose tokens are their places in the stream. */
+  const filled = (lengths: readonly number[]) => {
+    let next = 0;
+    return tokenColumnOf(lengths.map((length) => Array.from({ length }, () => next++)));
+  };
+  const textLengths = fc.array(fc.nat({ max: 30 }), { maxLength: 20 });
 
-  test("without a separator a block is a view", () => {
-    const column = tokenColumnOf([[1, 2, 3], [], [4, 5, 6]]);
-    const packed = packDocuments(column, { blockLength: 2, mode: "continuous" });
-    expect(blocksOf(packed)).toEqual([
-      [1, 2],
-      [3, 4],
-      [5, 6],
-    ]);
-    expect(packed.values(1).buffer).toBe(column.values(0).buffer);
-    expect([packed.dropped, packed.lengthOf(2)]).toEqual([0, 2]);
-  });
-
-  test("is the stream of documents cut every so many tokens", () => {
+  test("blocks cover it exactly, whatever the texts", () => {
     fc.assert(
-      fc.property(documents, blockLength, fc.boolean(), (examples, length, hasSeparator) => {
-        const stream = examples.flatMap((example) => (hasSeparator ? [...example, 0] : example));
-        fc.pre(stream.length >= length);
-        const packed = packDocuments(tokenColumnOf(examples), {
-          blockLength: length,
-          mode: "continuous",
-          ...(hasSeparator && { separator: 0 }),
-        });
-        const kept = stream.length - (stream.length % length);
-        expect(blocksOf(packed).flat()).toEqual(stream.slice(0, kept));
-        expect(packed.dropped).toBe(stream.length - kept);
+      fc.property(textLengths, fc.integer({ min: 1, max: 17 }), (lengths, size) => {
+        const stream = tokenStream(filled(lengths));
+        const blocks = contentOf(continuousBlocks(stream, size));
+        expect(blocks.flat()).toEqual(Array.from({ length: stream.length }, (_, place) => place));
+        expect(blocks.slice(0, -1).every(({ length }) => length === size)).toBe(true);
+      }),
+    );
+  });
+
+  test("any slice of it", () => {
+    fc.assert(
+      fc.property(textLengths, fc.nat({ max: 60 }), fc.nat({ max: 60 }), (lengths, start, length) => {
+        const stream = tokenStream(filled(lengths));
+        const from = Math.min(start, stream.length);
+        const to = Math.min(stream.length, from + length);
+        expect(Array.from(stream.slice(from, to))).toEqual(
+          Array.from({ length: to - from }, (_, place) => from + place),
+        );
       }),
     );
   });
 });
 
 describe("whole sentences", () => {
-  test("fills blocks with whole sentences, across documents, and cuts longer ones", () => {
-    const column = tokenColumnOf([
+  test("fill blocks, across documents, and longer ones are cut", () => {
+    const sentences = tokenColumnOf([
       [1, 2],
-      [3],
-      [],
+      [3, 0],
       [4],
-      [5, 6],
-      [],
-      [],
+      [5, 6, 0],
+      [0],
       [7, 7, 7, 7, 7, 7, 7],
-      [8],
-      [],
-      [9, 9, 9, 9],
+      [8, 0],
+      [9, 9, 9, 9, 9, 0],
     ]);
-    const packed = packDocuments(column, { blockLength: 5, separator: 0, mode: "whole-sentences" });
-    expect(blocksOf(packed)).toEqual([
+    expect(contentOf(sentenceBlocks(sentences, 5, separator))).toEqual([
       [1, 2, 3, 0, 4],
       [5, 6],
       [7, 7, 7, 7, 7],
       [7, 7, 8],
-      [9, 9, 9, 9],
+      [9, 9, 9, 9, 9],
     ]);
-    expect([packed.dropped, packed.lengthOf(3)]).toEqual([0, 3]);
-    expect(packed.pieces(0)).toEqual([
-      { example: 0, from: 0, to: 2, separated: false },
-      { example: 1, from: 0, to: 1, separated: true },
-      { example: 3, from: 0, to: 1, separated: false },
-    ]);
-    expect(packed.pieces(3)[0]).toEqual({ example: 7, from: 5, to: 7, separated: false });
   });
 
-  test("keeps every token in order, no sentence in two blocks, no block with room for the next", () => {
+  test("without a separator", () => {
+    const sentences = tokenColumnOf([[1, 2], [3], [], [4, 5], [6]]);
+    expect(contentOf(sentenceBlocks(sentences, 4, undefined))).toEqual([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+    expect(sentenceBlocks(tokenColumnOf([[], []]), 4, undefined).length).toBe(0);
+  });
+
+  test("keep every token in order, none is in two blocks, no block has room for the next", () => {
+    const documents = fc.array(
+      fc.array(fc.array(fc.integer({ min: 1, max: 99 }), { minLength: 1, maxLength: 12 }), { minLength: 1 }),
+      { maxLength: 8 },
+    );
     fc.assert(
-      fc.property(documents, blockLength, fc.boolean(), (examples, length, hasSeparator) => {
-        fc.pre(examples.some((example) => example.length > 0));
-        const packed = packDocuments(tokenColumnOf(examples), {
-          blockLength: length,
-          mode: "whole-sentences",
-          ...(hasSeparator && { separator: 0 }),
+      fc.property(documents, blockLength, fc.boolean(), (given, size, isSeparated) => {
+        const sentences = given.flatMap((document) =>
+          document.map((sentence, place) =>
+            isSeparated && place === document.length - 1 ? [...sentence, separator] : sentence,
+          ),
+        );
+        const texts = tokenColumnOf(sentences);
+        const blocks = contentOf(sentenceBlocks(texts, size, isSeparated ? separator : undefined));
+        expect(blocks.flat().filter((token) => token !== separator)).toEqual(given.flat(2));
+        /** After how many tokens, separators not counted, a sentence may end. */
+        const bare = given.flat();
+        let sum = 0;
+        const sums = bare.map(({ length }) => {
+          sum += length;
+          return sum;
         });
-        const blocks = blocksOf(packed);
-        expect(blocks.flat().filter((token) => token !== 0)).toEqual(examples.flat());
-        for (const [block, tokens] of blocks.entries()) {
-          expect(tokens.length).toBe(packed.lengthOf(block));
-          expect(tokens.length).toBeLessThanOrEqual(length);
-          expect([tokens[0], tokens.at(-1)]).not.toContain(0);
-          const pieces = packed.pieces(block);
-          const following = block + 1 < packed.length ? packed.pieces(block + 1)[0]! : undefined;
-          for (const [at, { example, from, to }] of pieces.entries()) {
-            const size = examples[example]!.length;
-            if (size <= length) expect([from, to]).toEqual([0, size]);
-            if (at > 0) {
-              const isBoundary = examples.slice(pieces[at - 1]!.example + 1, example).length > 0;
-              expect(pieces[at - 1]!.separated).toBe(hasSeparator && isBoundary);
-            }
-          }
-          if (following !== undefined && examples[following.example]!.length <= length) {
-            const isBoundary = following.example > pieces.at(-1)!.example + 1;
-            const mark = hasSeparator && isBoundary ? 1 : 0;
-            expect(tokens.length + mark + examples[following.example]!.length).toBeGreaterThan(length);
+        let read = 0;
+        for (const [index, block] of blocks.entries()) {
+          expect(block.length).toBeLessThanOrEqual(size);
+          expect([block[0], block.at(-1)]).not.toContain(separator);
+          const sentence = sums.findIndex((sum) => sum > read);
+          read += block.filter((token) => token !== separator).length;
+          if (!sums.includes(read)) {
+            // A cut within a sentence: one that is longer than a block, and it began this block.
+            expect(bare[sentence]!.length).toBeGreaterThan(size);
+            expect(block).toHaveLength(size);
+          } else if (index + 1 < blocks.length) {
+            const next = sums.indexOf(read) + 1;
+            const mark = sentences[next - 1]!.at(-1) === separator ? 1 : 0;
+            expect(block.length + mark + bare[next]!.length).toBeGreaterThan(size);
           }
         }
       }),
     );
   });
-});
-
-test("refuses blocks without length, and texts that fill none", () => {
-  const column = tokenColumnOf([[1, 2]]);
-  expect(() => packDocuments(column, { blockLength: 0, mode: "continuous" })).toThrow(
-    /blockLength must be a whole/,
-  );
-  expect(() => packDocuments(column, { blockLength: 3, mode: "continuous" })).toThrow(
-    /at least one block of 3 tokens must be full; got 2 tokens; take shorter/,
-  );
-  expect(() => packDocuments(tokenColumnOf([[], []]), { blockLength: 3, mode: "whole-sentences" })).toThrow(
-    /got 0 tokens/,
-  );
 });

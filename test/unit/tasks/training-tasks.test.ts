@@ -1,12 +1,13 @@
 /** How records become examples, examples batches, and scores metrics; each against cases worked out by hand. */
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
+import { tokenStream } from "../../../src/data/packing.ts";
 import { createModel } from "../../../src/models/families.ts";
 import { longestInput } from "../../../src/tasks/task.ts";
 import { ExampleList } from "../../../src/tasks/training/example-list.ts";
 import { sortLabels } from "../../../src/tasks/training/labels.ts";
 import { trainingTasks } from "../../../src/tasks/training/table.ts";
-import { blocksOf, framesOf, tokenStream } from "../../../src/tasks/training/text-blocks.ts";
+import { framesOf, textsOf } from "../../../src/tasks/training/text-blocks.ts";
 import { batchesOf } from "../../../src/tasks/training/training-batches.ts";
 import type {
   HeldOut,
@@ -257,52 +258,6 @@ describe("places of answers", () => {
 });
 
 describe("texts as blocks", () => {
-  const filled = (lengths: readonly number[]) => {
-    const store = new ExampleList({ ids: "ids" });
-    let next = 0;
-    for (const length of lengths) store.add({ ids: Array.from({ length }, () => next++) });
-    return store;
-  };
-
-  test("blocks cover the stream exactly, whatever the pieces", () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.nat({ max: 30 }), { maxLength: 20 }),
-        fc.integer({ min: 1, max: 17 }),
-        (lengths, size) => {
-          const stream = tokenStream(filled(lengths));
-          const blocks = blocksOf(stream, size);
-          const all: number[] = [];
-          for (let index = 0; index < blocks.length; index++) {
-            const block = blocks.block(index);
-            expect(block).toHaveLength(blocks.lengthOf(index));
-            all.push(...block);
-          }
-          const total = lengths.reduce((sum, length) => sum + length, 0);
-          expect(all).toEqual(Array.from({ length: total }, (_, place) => place));
-        },
-      ),
-    );
-  });
-
-  test("any slice of a stream", () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.nat({ max: 9 }), { minLength: 1, maxLength: 12 }),
-        fc.nat({ max: 60 }),
-        fc.nat({ max: 60 }),
-        (lengths, start, length) => {
-          const stream = tokenStream(filled(lengths));
-          const from = Math.min(start, stream.length);
-          const to = Math.min(stream.length, from + length);
-          expect(Array.from(stream.slice(from, to))).toEqual(
-            Array.from({ length: to - from }, (_, place) => from + place),
-          );
-        },
-      ),
-    );
-  });
-
   test("texts end with the end token; empty ones give nothing; long ones lie in pieces", () => {
     const own = contextOf("fill-mask");
     const { encode } = trainingTasks["fill-mask"];
@@ -359,7 +314,8 @@ describe("next tokens", () => {
     const own = contextOf("text-generation", { tokenizer: "characters", model });
     const store = new ExampleList(generate.columns);
     for (const example of generate.encode(recordOf({ text: "Bergen is old." }), own)) store.add(example);
-    const stream = Array.from(tokenStream(store).slice(0, tokenStream(store).length));
+    const all = tokenStream(textsOf(store));
+    const stream = Array.from(all.slice(0, all.length));
     const set = generate.open(store, own);
     const pairs: [number, number][] = [];
     for (let index = 0; index < set.length; index++) {
@@ -378,11 +334,11 @@ describe("next tokens", () => {
     const store = new ExampleList(generate.columns);
     for (const example of generate.encode(recordOf({ text: "Bergen is old." }), own)) store.add(example);
     const set = generate.open(store, own);
-    const { length } = tokenStream(store);
+    const { length } = tokenStream(textsOf(store));
     expect(set.length).toBe(length - 5);
     const last = set.batch([set.length - 1], { seed: 1, epoch: 0 });
     expect(last.count).toBe(5);
-    expect(last.inputs.labels!.data[4]).toBe(tokenStream(store).slice(length - 1, length)[0]);
+    expect(last.inputs.labels!.data[4]).toBe(tokenStream(textsOf(store)).slice(length - 1, length)[0]);
     expect(generate.open(store, own, "validation").length).toBe(Math.ceil((length - 1) / 5));
   });
 
@@ -436,6 +392,45 @@ describe("hidden tokens", () => {
           inputs.attentionMask!.data.slice(row * width, (row + 1) * width).filter((x) => x === 1).length,
       ),
     );
+  });
+
+  test("whole sentences: lines stay whole, the separator stands between them and not at the end", () => {
+    const sentences = lines.map((line) =>
+      tokenizers.wordPiece!.encodeIds(line, { addSpecialTokens: false }),
+    ) as [number[], number[], number[]];
+    // Just as long as the last two lines with what stands around and between them, and too short for the first two.
+    const block_size = sentences[1].length + sentences[2].length + 3;
+    expect(sentences[0].length).toBeGreaterThan(sentences[2].length);
+    const set = setOf({ block_size, packing: "whole_sentences" });
+    const [cls, sep] = [2, 3];
+    const rows = Array.from({ length: set.length }, (_, index) => {
+      const { inputIds, labels } = set.batch([index], { seed: 1, epoch: 0 }).inputs;
+      return Array.from(labels!.data, (label, place) => (label === -100 ? inputIds!.data[place] : label));
+    });
+    expect(rows).toEqual([
+      [cls, ...sentences[0], sep],
+      [cls, ...sentences[1], sep, ...sentences[2], sep],
+    ]);
+    expect(rows.map(({ length }) => length)).toEqual(rows.map((_, index) => set.width(index)));
+  });
+
+  test("whole sentences of documents: told by the token that ends them", () => {
+    const recipe = {
+      data: { train: "t.txt", documents: "document" },
+      objective: { packing: "whole_sentences" },
+    };
+    const own = contextOf("fill-mask", { recipe });
+    const textOf = (ids: ArrayLike<number>) => tokenizers.wordPiece!.decode(Array.from(ids));
+    const text = "Is Bergen old?! No. The harbour";
+    const examples = [...mask.encode(recordOf({ text }), own)].map(({ ids }) => Array.from(ids!));
+    const sep = tokenizers.wordPiece!.tokenToId("[SEP]");
+    expect(examples.map((ids) => ids.at(-1) === sep)).toEqual([false, false, true]);
+    const whole = tokenizers.wordPiece!.encodeIds(text, { addSpecialTokens: false });
+    expect(examples.flat()).toEqual([...whole, sep]);
+    expect(textOf(examples[1]!)).toBe(
+      textOf(tokenizers.wordPiece!.encodeIds("No.", { addSpecialTokens: false })),
+    );
+    expect([...mask.encode(recordOf({ text: " \n" }), own)]).toEqual([]);
   });
 
   test("pairs of segments: framed as BERT's, with token types and a label each", () => {
@@ -625,7 +620,9 @@ describe("batches", () => {
     expect(() => from({ epoch: 0, batch: 5 }).next()).toThrow(
       "a position must lie within epoch 0, which has 2 batches",
     );
-    expect(() => batchesOf(setOf([]), recipeOf({}))).toThrow("training needs at least one example; got none");
+    expect(() => batchesOf(setOf([]), recipeOf({}))).toThrow(
+      "data.train must give at least one example; got none",
+    );
   });
 });
 

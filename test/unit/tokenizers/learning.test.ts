@@ -107,7 +107,7 @@ describe("byte-pair encoding", () => {
   });
 
   test.each([
-    [{ vocabSize: 100 }, /vocabSize must hold .* 260 here; got 100/],
+    [{ vocabSize: 100 }, /must hold .* 260 here; got a vocab_size of 100/],
     [{ vocabSize: 300, merges: 3 }, /vocabSize or merges; got both/],
     [{ specialTokens: ["<pad>", "<pad>"] }, /must be different/],
     [{ specialTokens: ["<pad>"], template: "eos" as const }, /needs the special token <\/s>/],
@@ -136,7 +136,7 @@ describe("a unigram model", () => {
   });
 
   test.each([
-    [{ vocabSize: 5 }, /vocabSize must hold/],
+    [{ vocabSize: 5 }, /vocabulary must hold/],
     [{ shrinkingFactor: 1 }, /shrinkingFactor/],
     [{ specialTokens: ["</s>"] }, /<unk>/],
   ])("refuses %j", async (options, message) => {

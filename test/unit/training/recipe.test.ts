@@ -14,16 +14,33 @@ describe("a recipe", () => {
   });
 
   test.each<[unknown, RegExp]>([
-    [{}, /^r\.json: data: /],
+    [{}, /^r\.json: data: is needed; got nothing$/],
+    [
+      { data: { train_source: "a" } },
+      /data\.train_target: is needed; got nothing; give it: --set data\.train_target=/,
+    ],
     [{ data, trainning: {} }, /unknown key "trainning" \(did you mean "training"\?\)/],
     [
       { data, training: { learning_rat: 1 } },
       /unknown key "training\.learning_rat" \(did you mean "learning_rate"\?\)/,
     ],
-    [{ data, training: { max_steps: -1 } }, /training\.max_steps: /],
-    [{ data, training: { lr_scheduler_type: "sqrt" } }, /training\.lr_scheduler_type: .*inverse_sqrt/],
-    [{ data, model: { dropout: 1 } }, /model\.dropout: /],
-    [{ data, training: { optimizer: "adagrad" } }, /training\.optimizer: .*adafactor/],
+    [{ data, training: { max_steps: -1 } }, /training\.max_steps: must be above 0; got -1$/],
+    [{ data, training: { max_steps: 1.5 } }, /training\.max_steps: must be a whole number; got 1\.5$/],
+    [{ data, training: { learning_rate: "fast" } }, /training\.learning_rate: must be a number; got "fast"$/],
+    [{ data, training: { sgd_nesterov: "yes" } }, /sgd_nesterov: must be true or false; got "yes"$/],
+    [
+      { data, training: { freeze: "a.*" } },
+      /training\.freeze: must be a list in brackets, \[\.\.\.\]; got "a\.\*"$/,
+    ],
+    [{ data, training: { warmup_ratio: 2 } }, /training\.warmup_ratio: must be at most 1; got 2$/],
+    [{ data, model: 5 }, /model: must be an object of keys and values; got 5$/],
+    [
+      { data, training: { lr_scheduler_type: "sqrt" } },
+      /training\.lr_scheduler_type: must be one of inverse_sqrt, .*; got "sqrt"/,
+    ],
+    [{ data, model: { dropout: 1 } }, /model\.dropout: must be below 1; got 1$/],
+    [{ data, training: { optimizer: "adagrad" } }, /optimizer: must be one of .*; got "adagrad"/],
+    [{ data, training: { optimizer: "adamx" } }, /got "adamx" \(did you mean "adam"\?\)$/],
     [
       { data, training: { weight_decay: 0.1 } },
       /training\.weight_decay: the optimizer adam has none; take adamw/,
@@ -40,7 +57,10 @@ describe("a recipe", () => {
       { data, training: { lr_scheduler_type: "linear", lr_scheduler_kwargs: { power: 2 } } },
       /training\.lr_scheduler_kwargs: the schedule linear takes min_lr_ratio; got power/,
     ],
-    [{ data, training: { lr_scheduler_kwargs: { powre: 2 } } }, /lr_scheduler_kwargs\.powre/],
+    [
+      { data, training: { lr_scheduler_kwargs: { powre: 2 } } },
+      /unknown key "training\.lr_scheduler_kwargs\.powre" \(did you mean "power"\?\)/,
+    ],
   ])("with a mistake is refused, with its place: %j", (json, message) => {
     expect(() => parseRecipe(json, "r.json")).toThrow(message);
   });
@@ -81,6 +101,16 @@ describe("--set", () => {
     ["learning_rtae=1", /unknown key "learning_rtae" \(did you mean "learning_rate"\?\)/],
     ["learning_rate", /needs key=value; got "learning_rate"/],
     ["model.learning_rate=1", /unknown key "model\.learning_rate"/],
+    [
+      "max_length=9",
+      /"max_length" stands in several sections; write data\.max_length or generation\.max_length/,
+    ],
+    ["training=5", /"training" is a section; .* --set training\.KEY=VALUE/],
+    ["beams=5", /unknown key "beams" \(did you mean "num_beams"\?\)/],
+    [
+      "lr_scheduler_kwargs.power=2",
+      /unknown key "lr_scheduler_kwargs\.power"; training\.lr_scheduler_kwargs is set as a whole: --set lr_scheduler_kwargs=JSON/,
+    ],
   ])("refuses %s", (assignment, message) => {
     expect(() => overrideRecipe({ data }, [assignment])).toThrow(message);
   });
@@ -115,7 +145,16 @@ describe("recipes of model tasks", () => {
       { task: "text-classification", objective: { problem_type: "regression", class_weights: "balanced" } },
       "objective.class_weights: go with",
     ],
-    [{ task: "text-classification", objective: { class_weights: [0, 1] } }, "objective.class_weights"],
+    [
+      { task: "text-classification", objective: { class_weights: [0, 1] } },
+      "objective.class_weights.0: must be above 0; got 0",
+    ],
+    [
+      { task: "text-classification", objective: { class_weights: "balancd" } },
+      'objective.class_weights: must be "balanced", or a list in brackets, [...]; got "balancd"',
+    ],
+    [{ data: { train: 5 } }, "data.train: must be a text, or a list in brackets, [...]; got 5"],
+    [{ objective: { max_source_length: {} } }, "objective.max_source_length: must be a number; got {}"],
     [
       { task: "text-classification", teacher: { from: "t", alpha_ce: 0, alpha_task: 0, alpha_cos: 0 } },
       "teacher: one of alpha_ce",

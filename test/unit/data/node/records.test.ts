@@ -109,13 +109,13 @@ describe("plain text", () => {
       { source: "one" },
     ]);
     expect(await failure("a.txt", "one", { fields: { sentence: "text" } })).toMatchInlineSnapshot(
-      `"a.txt: has no column "sentence"; got "text"; plain text has the one column "text"; map the field to it, or name the format"`,
+      `"a.txt: has no column "sentence"; got "text"; plain text has the one column "text"; map the field to it in data.columns, or name the format (data.format)"`,
     );
   });
 
   test("empty lines and invalid UTF-8 are bad rows", async () => {
     expect(await failure("a.txt", "one\n\n", { fields: { text: "text" } })).toMatchInlineSnapshot(
-      `"a.txt:2: column "text" must hold a text that is not empty; got an empty one; mend the row, or have bad rows left out"`,
+      `"a.txt:2: column "text" must hold a text that is not empty; got an empty one; mend the row, or have bad rows left out (train: --set on_bad_row=skip)"`,
     );
     const { records, report } = await skipping("a.txt", latin("one\n\nüwei\nthree\n \n"), {
       fields: { text: "text" },
@@ -289,7 +289,7 @@ describe("CSV and TSV", () => {
   test("unknown columns: the nearest and all there are", async () => {
     const options = { fields: review, columns: { text: "sentense" } };
     expect(await failure("a.csv", "sentence,label\na,b\n", options)).toMatchInlineSnapshot(
-      `"a.csv: has no column "sentense" (did you mean "sentence"?); got "sentence", "label"; map the field to one of them, or give the columns' names where the file has no header"`,
+      `"a.csv: has no column "sentense" (did you mean "sentence"?); got "sentence", "label"; map the field to one of them in the recipe's data.columns (train: --set columns='{"FIELD": "COLUMN"}'); where the file has no header, name its columns in data.column_names"`,
     );
     expect(await failure("a.csv", "text,text\na,b\n", { fields: { text: "text" } })).toMatch(
       /each column needs a name of its own; got "text" twice/,
@@ -483,7 +483,11 @@ describe("gzip", () => {
 
 describe("options", () => {
   test.each([
-    ["a.xml", { fields: review }, /name must end in one of .txt, .* name the format: text, jsonl, csv/],
+    [
+      "a.xml",
+      { fields: review },
+      /name must end in one of .txt, .* name the format, as data.format .*: text, jsonl, csv/,
+    ],
     [
       "a.csv",
       { fields: review, format: "cvs" },
