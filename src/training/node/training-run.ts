@@ -20,6 +20,7 @@ import {
   saveCheckpoint,
   type TrainingState,
 } from "./checkpoint.ts";
+import { LogWindow } from "./log-window.ts";
 import { RunLog } from "./run-log.ts";
 
 /** A batch and where to go on after it. */
@@ -125,7 +126,7 @@ class TrainingRun<Tree, Batch> {
       onEvent({ type: "message", text });
     }
     const batches = this.#parts.batchesFrom(this.#state.position);
-    const window = new Window();
+    const window = new LogWindow();
     while (this.#state.step < training.max_steps && !this.#outOfPatience()) {
       await this.#standStill(window);
       if (signal.aborted) {
@@ -147,7 +148,7 @@ class TrainingRun<Tree, Batch> {
   }
 
   /** Waits while the brake is on; that time is not the training's. */
-  async #standStill(window: Window): Promise<void> {
+  async #standStill(window: LogWindow): Promise<void> {
     const { brake, signal, onEvent } = this.#parts;
     if (brake === undefined || !brake.isOn || signal.aborted) return;
     onEvent({ type: "paused", step: this.#state.step });
@@ -156,7 +157,7 @@ class TrainingRun<Tree, Batch> {
     window.restart();
   }
 
-  async #oneStep(batches: Iterator<NextBatch<Batch>>, window: Window): Promise<void> {
+  async #oneStep(batches: Iterator<NextBatch<Batch>>, window: LogWindow): Promise<void> {
     const { training } = this.#parts.recipe;
     const group: NextBatch<Batch>[] = [];
     while (group.length < training.gradient_accumulation_steps) {
@@ -306,38 +307,6 @@ class TrainingRun<Tree, Batch> {
 
   async dispose(): Promise<void> {
     await this.#learner.dispose();
-  }
-}
-
-/** Loss and speed between two records. */
-class Window {
-  #loss = 0;
-  #count = 0;
-  #seconds = 0;
-  #since = performance.now();
-
-  add(loss: number, count: number): number {
-    const now = performance.now();
-    const seconds = (now - this.#since) / 1000;
-    this.#since = now;
-    this.#loss += loss;
-    this.#count += count;
-    this.#seconds += seconds;
-    return seconds;
-  }
-
-  take(): { loss: number; tokensPerSecond: number } {
-    const result = {
-      loss: this.#loss / this.#count,
-      tokensPerSecond: Math.round(this.#count / this.#seconds),
-    };
-    this.#loss = this.#count = this.#seconds = 0;
-    return result;
-  }
-
-  /** Leaves the time since the last step (a validation) out. */
-  restart(): void {
-    this.#since = performance.now();
   }
 }
 
