@@ -102,6 +102,16 @@ export function scheduleOf(choices: OptimizationChoices, maxSteps: number): Sche
   };
 }
 
+/** What to say of a rate that grows until a training is over. */
+export function endlessWarmup(choices: OptimizationChoices, maxSteps: number): string | undefined {
+  const { warmupSteps } = scheduleOf(choices, maxSteps);
+  if (warmupSteps <= maxSteps) return undefined;
+  return (
+    `The learning rate grows over ${warmupSteps} steps (training.warmup_steps), and the training has only ` +
+    `${maxSteps}: it never reaches training.learning_rate.`
+  );
+}
+
 /**
  * How a learner learns by these choices.
  * @param objective - whose parameters are learned, but for those that are given

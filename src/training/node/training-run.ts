@@ -7,7 +7,7 @@ import { QkvError } from "../../util/errors.ts";
 import { writeFileAtomically } from "../../util/node/atomic-file.ts";
 import { drawCurves, seriesOfLog } from "../curves.ts";
 import { Learner, type Objective } from "../learner.ts";
-import { learnerOptionsOf, scheduleOf } from "../optimization-choices.ts";
+import { endlessWarmup, learnerOptionsOf, scheduleOf } from "../optimization-choices.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Measured, RunEvent, RunOutcome, Validated, ValidationRecord } from "../run-events.ts";
 import { learningRateAt } from "../schedules.ts";
@@ -118,13 +118,8 @@ class TrainingRun<Tree, Batch> {
       maxSteps: training.max_steps,
       parameters: this.#learner.parameterCount,
     });
-    const { warmupSteps } = scheduleOf(training, training.max_steps);
-    if (warmupSteps > training.max_steps) {
-      const text =
-        `The learning rate grows over ${warmupSteps} steps (training.warmup_steps), and the training has only ` +
-        `${training.max_steps}: it never reaches training.learning_rate.`;
-      onEvent({ type: "message", text });
-    }
+    const text = endlessWarmup(training, training.max_steps);
+    if (text !== undefined) onEvent({ type: "message", text });
     const batches = this.#parts.batchesFrom(this.#state.position);
     const window = new LogWindow();
     while (this.#state.step < training.max_steps && !this.#outOfPatience()) {

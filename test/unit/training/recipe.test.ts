@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { scheduleOf } from "../../../src/training/optimization-choices.ts";
+import { endlessWarmup, scheduleOf } from "../../../src/training/optimization-choices.ts";
 import { overrideRecipe, parseRecipe } from "../../../src/training/recipe.ts";
 import type { TranslationRecipe } from "../../../src/training/translation-recipe.ts";
 
@@ -72,6 +72,10 @@ test("the warm-up is a number of steps, or a part of them", () => {
   expect(warmupOf({})).toBe(124);
   expect(warmupOf({ warmup_steps: 0 })).toBe(0);
   expect(warmupOf({ warmup_ratio: 0.1 })).toBe(124);
+  const said = (warmup_steps: number) =>
+    endlessWarmup(parseRecipe({ data, training: { warmup_steps } }, "r.json").training, 10);
+  expect(said(10)).toBeUndefined();
+  expect(said(11)).toMatch(/grows over 11 steps .* has only 10: it never reaches training\.learning_rate/);
 });
 
 describe("--set", () => {
