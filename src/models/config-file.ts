@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ActivationName } from "../nn/layers.ts";
 import { QkvError } from "../util/errors.ts";
+import { ruleOf } from "../util/schema-rules.ts";
 import type { Head } from "./family.ts";
 
 export const count = z.int().positive();
@@ -67,23 +68,20 @@ export function readConfig<Schema extends z.ZodType>(
   json: unknown,
   where: string,
 ): z.output<Schema> {
-  const parsed = schema.safeParse(json);
+  const parsed = schema.safeParse(json, { error: configRuleOf });
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => {
-    const key = issue.path.join(".") || "the file";
-    const got = issue.path.reduce<unknown>(
-      (value, step) => (value as Record<PropertyKey, unknown> | undefined)?.[step],
-      json,
-    );
-    return `${key}: ${ruleOf(issue)}; got ${JSON.stringify(got) ?? "nothing"}`;
-  });
+  const problems = parsed.error.issues.map(
+    (issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`,
+  );
   throw new QkvError("config", `${where}: ${problems.join("; ")}`);
 }
 
-function ruleOf(issue: z.core.$ZodIssue): string {
-  if (issue.code !== "invalid_value") return issue.message;
+/** What a configuration's file breaks; of names that there are elsewhere it is told which are known here. */
+function configRuleOf(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== "invalid_value" || issue.input === undefined) return ruleOf(issue);
   const values = issue.values.map((value) => JSON.stringify(value));
-  return `only ${values.join(", ")} ${values.length === 1 ? "is" : "are"} supported`;
+  const verb = values.length === 1 ? "is" : "are";
+  return `only ${values.join(", ")} ${verb} supported; got ${JSON.stringify(issue.input)}`;
 }
 
 /** @throws QkvError "config" where the width is no multiple of the number of heads */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { QkvError } from "../util/errors.ts";
+import { ruleOf } from "../util/schema-rules.ts";
 
 /** The sizes and choices of an encoder-decoder Transformer. */
 export interface TransformerConfig {
@@ -81,7 +82,7 @@ const fileSchema = z.strictObject({
  * @throws QkvError "config" with every problem found
  */
 export function parseTransformerConfig(json: unknown, where = "config.json"): TransformerConfig {
-  const parsed = fileSchema.safeParse(json);
+  const parsed = fileSchema.safeParse(json, { error: ruleOf });
   if (!parsed.success) {
     const problems = parsed.error.issues.map(
       (issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`,
