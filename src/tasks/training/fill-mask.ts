@@ -12,6 +12,7 @@ import {
   encodeSentences,
   endOfText,
   framesOf,
+  isSpecial,
   randomOfBlock,
   textsOf,
 } from "./text-blocks.ts";
@@ -83,13 +84,11 @@ function blockRows(texts: TokenTexts, context: Context): RowSource {
 }
 
 function maskingOptions({ recipe, tokenizers }: Context): MaskingOptions {
-  const { addedTokens, vocabSize } = tokenizers.source;
-  const special = new Set(addedTokens.filter((token) => token.special).map(({ id }) => id));
   return {
     probability: recipe.objective.mlm_probability,
     maskId: maskTokenOf(tokenizers.source, recipe.name).id,
-    vocabSize,
-    isSpecial: (id: number) => special.has(id),
+    vocabSize: tokenizers.source.vocabSize,
+    isSpecial: isSpecial(tokenizers.source),
   };
 }
 

@@ -78,6 +78,12 @@ export function framesOf(tokenizer: Tokenizer): { before: number[]; after: numbe
   return { before: ids.slice(0, Math.max(0, first)), after: ids.slice(last + 1) };
 }
 
+/** Whether a token is one of the special ones, which stand around and between texts. */
+export function isSpecial(tokenizer: Tokenizer): (id: number) => boolean {
+  const special = new Set(tokenizer.addedTokens.filter((token) => token.special).map(({ id }) => id));
+  return (id) => special.has(id);
+}
+
 /** Whether a sentence ends with a token, told by its last character. */
 export function endsSentence(tokenizer: Tokenizer): (id: number) => boolean {
   return (id) => /[.!?]$/.test(tokenizer.idToToken(id) ?? "");

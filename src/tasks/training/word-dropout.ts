@@ -1,6 +1,6 @@
 import { hideWords } from "../../training/corruption/hide-words.ts";
 import { maskTokenOf } from "../mask-token.ts";
-import { randomOfBlock } from "./text-blocks.ts";
+import { isSpecial, randomOfBlock } from "./text-blocks.ts";
 import { type Draw, type ExampleStore, rowsOf, type TaskContext } from "./training-task.ts";
 
 /** The tasks whose recipes may hide words, and whose examples have the columns `ids` and `words`. */
@@ -22,11 +22,11 @@ export function textReader(
   if (probability === 0 || purpose === "validation") return whole;
   const tokenizer = tokenizers.source;
   const dropout = { probability, hiddenId: maskTokenOf(tokenizer, recipe.name).id };
-  const special = new Set(tokenizer.addedTokens.filter((token) => token.special).map(({ id }) => id));
+  const isKept = isSpecial(tokenizer);
   return (indices, draw) =>
     whole(indices).map((ids, row) => {
       const index = indices[row]!;
       const random = randomOfBlock("words", draw, index);
-      return hideWords(ids, store.values("words", index), dropout, (id) => special.has(id), random);
+      return hideWords(ids, store.values("words", index), dropout, isKept, random);
     });
 }
