@@ -195,7 +195,7 @@ export function t5Graph(config: T5Config, mode: Mode) {
    * @param ids - [batch, sequence] @param present - [batch, sequence], true for what is no padding
    * @returns the memory: [batch, sequence, model]
    */
-  function encode(parameters: T5<Tensor>, ids: Tensor, present: Tensor): Tensor {
+  function encode(parameters: Pick<T5<Tensor>, "encoder">, ids: Tensor, present: Tensor): Tensor {
     return scope("encoder", () => {
       const mask = biasedMask(parameters.encoder.relativePositions, ids, paddingMask(present), true);
       return stack(parameters.encoder, ids, (layer, x) => {

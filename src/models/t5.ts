@@ -1,11 +1,12 @@
 import { z } from "zod";
 import type { ParameterSpec } from "../nn/parameters.ts";
-import type { CheckpointNames } from "../weights/checkpoint-names.ts";
-import { activation, count, rate, readConfig, tokenId } from "./config-file.ts";
+import { type CheckpointNames, linearNames } from "../weights/checkpoint-names.ts";
+import { activation, classifierKeys, count, labelsOf, rate, readConfig, tokenId } from "./config-file.ts";
 import { encoderDecoderModel } from "./encoder-decoder-model.ts";
 import type { Family, Head, Model } from "./family.ts";
 import { t5Tokenizer } from "./new-tokenizer.ts";
 import { type T5, type T5Config, t5Graph, t5Parameters } from "./t5-graph.ts";
+import { type T5TaggerConfig, t5TaggingModel } from "./t5-tagging.ts";
 
 /** The feed-forward network as config.json spells it: an activation, maybe after "gated-". */
 const feedForward = z
@@ -37,13 +38,15 @@ const t5ConfigSchema = z.object({
   layer_norm_epsilon: z.number().positive().default(1e-6),
   initializer_factor: z.number().positive().default(1),
   dropout_rate: rate.default(0.1),
+  classifier_dropout: rate.default(0),
   tie_word_embeddings: z.boolean().default(true),
   pad_token_id: tokenId.default(0),
   eos_token_id: tokenId.default(1),
   decoder_start_token_id: tokenId.default(0),
+  ...classifierKeys,
 });
 
-function readT5Config(json: unknown, where: string): T5Config {
+function readT5Config(json: unknown, head: Head, where: string): T5TaggerConfig {
   const file = readConfig(t5ConfigSchema, json, where);
   return {
     vocabSize: file.vocab_size,
@@ -63,6 +66,8 @@ function readT5Config(json: unknown, where: string): T5Config {
     normEpsilon: file.layer_norm_epsilon,
     initializerFactor: file.initializer_factor,
     dropout: file.dropout_rate,
+    classifierDropout: file.classifier_dropout,
+    labels: labelsOf(file, head, where),
     padTokenId: file.pad_token_id,
     eosTokenId: file.eos_token_id,
     decoderStartTokenId: file.decoder_start_token_id,
@@ -112,13 +117,33 @@ const t5Names: CheckpointNames = {
   ],
 };
 
+/** With a classifier the base model's names begin with "transformer.". */
+const taggingNames: CheckpointNames = {
+  base: "transformer.",
+  tensors: {
+    ...Object.fromEntries(
+      Object.entries(t5Names.tensors).map(([address, name]) => [
+        address,
+        name === "lm_head.weight" ? name : `transformer.${name}`,
+      ]),
+    ),
+    ...linearNames("tokenClassifier", "classifier"),
+  },
+  ignored: (t5Names.ignored ?? []).map((name) => `transformer.${name}`),
+};
+
 export const t5: Family = {
   modelType: "t5",
   configKeys: Object.keys(t5ConfigSchema.shape),
   newTokenizer: t5Tokenizer,
-  architectures: { T5Model: "base", T5ForConditionalGeneration: "sequence-to-sequence" },
-  createModel(json: unknown, head: Head, { labelSmoothing = 0 }, where: string): Model<T5<ParameterSpec>> {
-    const config = readT5Config(json, where);
+  architectures: {
+    T5Model: "base",
+    T5ForConditionalGeneration: "sequence-to-sequence",
+    T5ForTokenClassification: "token-classification",
+  },
+  createModel(json: unknown, head: Head, { labelSmoothing = 0 }, where: string): Model {
+    const config = readT5Config(json, head, where);
+    if (head === "token-classification") return t5TaggingModel(t5, config, taggingNames);
     return encoderDecoderModel(t5, head, {
       config,
       parameters: t5Parameters(config, head === "sequence-to-sequence"),

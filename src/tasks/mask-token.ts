@@ -9,3 +9,8 @@ export function maskTokenOf(tokenizer: Tokenizer, where: string): { content: str
   }
   throw new QkvError("config", `${where}: its tokenizer must have a token [MASK] or <mask>; got neither`);
 }
+
+/** The token that stands for a word that is not shown: the mask, or in T5's vocabularies the first sentinel. */
+export function hiddenWordTokenOf(tokenizer: Tokenizer, where: string): number {
+  return tokenizer.tokenToId("<extra_id_0>") ?? maskTokenOf(tokenizer, where).id;
+}

@@ -164,6 +164,17 @@ const cases: Readonly<Record<string, Case>> = {
     prints: /^\{"text":"The red cat/,
     metrics: ["f1", "precision", "recall", "accuracy"],
   },
+  "token-classification with T5's encoder": {
+    recipe: {
+      task: "token-classification",
+      data: { train: "tags.conll", column_names: ["tokens", "tags"] },
+      model: smallModels.t5,
+      objective: { max_length: 64, word_dropout: 0.2 },
+    },
+    use: (out) => ["tag", "The red cat sleeps .", "--model", out, "--json"],
+    prints: /^\{"text":"The red cat/,
+    metrics: ["f1", "precision", "recall", "accuracy"],
+  },
   "question-answering": {
     recipe: { task: "question-answering", data: { train: "questions.jsonl" }, model: smallModels.bert },
     use: (out) => ["answer", "What is it?", "--context", "The red cat sleeps.", "--model", out],

@@ -109,13 +109,15 @@ describe.skipIf(!hasShared)(`heads derived from the reference's hidden states${n
   test.each([
     ["RobertaForTokenClassification", "roberta/base", "padded", "hidden_states.2", "roberta."],
     ["DistilBertForTokenClassification", "distilbert/seqcls", "padded", "hidden_states.2", "distilbert."],
-  ])("%s", async (architecture, golden, name, output, base) => {
+    ["T5ForTokenClassification", "t5/v1_0", "padded", "encoder_last_hidden_state", "transformer."],
+    ["T5ForTokenClassification", "t5/v1_1", "padded", "encoder_last_hidden_state", "transformer."],
+  ])("%s from %s", async (architecture, golden, name, output, base) => {
     const [weight, [bias]] = [randomMatrix("tokens", 3, 32), randomMatrix("bias", 1, 3)];
     const id2label = { 0: "O", 1: "B-X", 2: "I-X" };
     const folder = folderLike(golden, { architectures: [architecture], id2label }, (tensors) => {
       for (const [key, tensor] of [...tensors]) {
         tensors.delete(key);
-        if (!/^(pooler|classifier|pre_classifier)/.test(key))
+        if (!/^(pooler|classifier|pre_classifier|decoder|lm_head)/.test(key))
           tensors.set(key.startsWith(base) ? key : base + key, tensor);
       }
       tensors.set("classifier.weight", float32([3, 32], weight.flat()));
@@ -128,7 +130,8 @@ describe.skipIf(!hasShared)(`heads derived from the reference's hidden states${n
     const labels = Array.from({ length: batch }, (_, row) =>
       Array.from({ length }, (_, place) => ((row + place) % 4 === 3 ? ignored : (row + place) % 4)),
     );
-    const got = await run(folder, { ...inputs, labels });
+    const { decoder_input_ids, decoder_attention_mask, ...ofEncoder } = inputs as Record<string, unknown>;
+    const got = await run(folder, { ...ofEncoder, labels });
     expect(got.get("logits")!.shape).toEqual([batch, length, 3]);
     compare(architecture, "logits", got.get("logits")!.data, scores.flat());
     const losses = labels

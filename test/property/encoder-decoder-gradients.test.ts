@@ -46,6 +46,13 @@ const configs: Record<string, object> = {
     ...t5Keys,
     ...distances,
   },
+  "T5 with a classifier of tokens": {
+    model_type: "t5",
+    architectures: ["T5ForTokenClassification"],
+    num_labels: 3,
+    ...t5Keys,
+    ...distances,
+  },
 };
 
 let device: Device;
@@ -67,10 +74,16 @@ test.each(
       [1, 1, 1, 1, 1, 1, 1, 1, 1],
       [1, 1, 1, 1, 1, 0, 0, 0, 0],
     ],
-    labels: [
-      [5, 8, 3, 11, 6, 9, 7, 1],
-      [6, 6, 2, 1, -100, -100, -100, -100],
-    ],
+    labels:
+      model.head === "token-classification"
+        ? [
+            [0, 2, 1, -100, 0, 1, 2, 2, 0],
+            [1, 0, 2, 1, -100, -100, -100, -100, -100],
+          ]
+        : [
+            [5, 8, 3, 11, 6, 9, 7, 1],
+            [6, 6, 2, 1, -100, -100, -100, -100],
+          ],
   });
   const objective: Objective<unknown, typeof inputs> = {
     parameters: model.parameters,

@@ -1,5 +1,5 @@
 import { hideWords } from "../../training/corruption/hide-words.ts";
-import { maskTokenOf } from "../mask-token.ts";
+import { hiddenWordTokenOf } from "../mask-token.ts";
 import { isSpecial, randomOfBlock } from "./text-blocks.ts";
 import { type Draw, type ExampleStore, rowsOf, type TaskContext } from "./training-task.ts";
 
@@ -21,7 +21,7 @@ export function textReader(
   const whole = (indices: ArrayLike<number>) => rowsOf(store, "ids", indices);
   if (probability === 0 || purpose === "validation") return whole;
   const tokenizer = tokenizers.source;
-  const dropout = { probability, hiddenId: maskTokenOf(tokenizer, recipe.name).id };
+  const dropout = { probability, hiddenId: hiddenWordTokenOf(tokenizer, recipe.name) };
   const isKept = isSpecial(tokenizer);
   return (indices, draw) =>
     whole(indices).map((ids, row) => {
