@@ -143,7 +143,7 @@ describe.skipIf(!hasShared)(`adapters${needsShared}`, () => {
     const { from: _, ...anew } = { ...recipe.model, model_type: "bert" };
     writeFileSync(run("anew.json"), JSON.stringify({ ...recipe, model: anew }));
     const { code, stderr } = await qkv(["train", run("anew.json"), "--out", run("anew")]);
-    expect(stderr).toContain("adapters are for a model that was trained before; name it by model.from");
+    expect(stderr).toContain("adapters are for a model that was trained before; name it (--model FOLDER,");
     expect(code).toBe(2);
   });
 
