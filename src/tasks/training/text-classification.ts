@@ -4,7 +4,8 @@ import { pearsonCorrelation, spearmanCorrelation } from "../../metrics/correlati
 import type { ModelRecipe } from "../../training/model-recipe.ts";
 import type { ModelBatch } from "../../training/objectives/model-objective.ts";
 import { largestPlace } from "../probabilities.ts";
-import { classWeightsOf, labelObjective, withClassWeights } from "./class-weights.ts";
+import { labelObjective } from "./class-weights.ts";
+import { labelledTexts } from "./labelled-texts.ts";
 import { labelId } from "./labels.ts";
 import { smallBert } from "./small-models.ts";
 import {
@@ -21,7 +22,6 @@ import {
   textRows,
   truncatedTo,
 } from "./training-task.ts";
-import { textReader } from "./word-dropout.ts";
 
 type Recipe = ModelRecipe<"text-classification">;
 type Context = TaskContext<"text-classification">;
@@ -66,19 +66,10 @@ export const classificationTraining: TrainingTask<"text-classification"> = {
 
   objective: labelObjective,
 
-  open(store, context: Context, purpose = "training") {
-    // What is measured counts each text once, so that models with other weights can be compared.
-    const weights = purpose === "training" ? classWeightsOf(store, context) : undefined;
-    const read = textReader(store, context, purpose);
-    return {
-      length: store.length,
-      width: (index) => store.lengthOf("ids", index),
-      batch(indices, draw) {
-        const batch = classificationBatch(store, context, indices, read(indices, draw));
-        return weights === undefined ? batch : withClassWeights(batch, weights);
-      },
-    };
-  },
+  open: (store, context: Context, purpose = "training") =>
+    labelledTexts(store, context, purpose, (indices, ids) =>
+      classificationBatch(store, context, indices, ids),
+    ),
   metrics: ({ objective }) => scores[objective.problem_type].names,
   scores: ({ logits }) => logits,
   tally({ store }: HeldOut, { recipe }: Context): Tally {

@@ -3,7 +3,8 @@ import { ignoredLabel } from "../../nn/losses.ts";
 import type { Encoding } from "../../tokenizers/encoding.ts";
 import { QkvError } from "../../util/errors.ts";
 import { largestPlace } from "../probabilities.ts";
-import { classWeightsOf, labelObjective, withClassWeights } from "./class-weights.ts";
+import { labelObjective } from "./class-weights.ts";
+import { labelledTexts } from "./labelled-texts.ts";
 import { labelId } from "./labels.ts";
 import { smallBert } from "./small-models.ts";
 import {
@@ -19,7 +20,6 @@ import {
   textRows,
   truncatedTo,
 } from "./training-task.ts";
-import { textReader } from "./word-dropout.ts";
 
 type Context = TaskContext<"token-classification">;
 
@@ -70,28 +70,19 @@ export const taggingTraining: TrainingTask<"token-classification"> = {
 
   objective: labelObjective,
 
-  open(store, context: Context, purpose = "training") {
-    // What is measured counts each word once.
-    const weights = purpose === "training" ? classWeightsOf(store, context) : undefined;
-    const read = textReader(store, context, purpose);
-    return {
-      length: store.length,
-      width: (index) => store.lengthOf("ids", index),
-      batch(indices, draw) {
-        const labels = rowsOf(store, "labels", indices);
-        const inputs = {
-          ...textRows(context, read(indices, draw), rowsOf(store, "typeIds", indices)),
-          labels: padRows(labels, ignoredLabel, context.recipe.training.pad_to_multiple_of),
-        };
-        const count = labels.reduce(
-          (sum, row) => sum + Array.from(row).filter((id) => id !== ignoredLabel).length,
-          0,
-        );
-        const batch = modelBatch(context.model, inputs, count);
-        return weights === undefined ? batch : withClassWeights(batch, weights);
-      },
-    };
-  },
+  open: (store, context: Context, purpose = "training") =>
+    labelledTexts(store, context, purpose, (indices, ids) => {
+      const labels = rowsOf(store, "labels", indices);
+      const inputs = {
+        ...textRows(context, ids, rowsOf(store, "typeIds", indices)),
+        labels: padRows(labels, ignoredLabel, context.recipe.training.pad_to_multiple_of),
+      };
+      const count = labels.reduce(
+        (sum, row) => sum + Array.from(row).filter((id) => id !== ignoredLabel).length,
+        0,
+      );
+      return modelBatch(context.model, inputs, count);
+    }),
 
   metrics: () => ["f1", "precision", "recall", "accuracy"],
   scores: ({ logits }) => logits,
