@@ -35,10 +35,7 @@ export const generatedCorpora = {
 /** The name of one of `generatedCorpora`. */
 export type GeneratedCorpusName = keyof typeof generatedCorpora;
 
-export const generatedCorpusNames = Object.keys(generatedCorpora) as [
-  GeneratedCorpusName,
-  ...GeneratedCorpusName[],
-];
+export const generatedCorpusNames = namesOf(generatedCorpora);
 
 /** What a recipe of a model family's task can name as `data.generate`. */
 export const generatedRecords = {
@@ -52,7 +49,8 @@ export const generatedRecords = {
 /** The name of one of `generatedRecords`. */
 export type GeneratedRecordsName = keyof typeof generatedRecords;
 
-export const generatedRecordsNames = Object.keys(generatedRecords) as [
-  GeneratedRecordsName,
-  ...GeneratedRecordsName[],
-];
+export const generatedRecordsNames = namesOf(generatedRecords);
+
+function namesOf<Name extends string>(table: Readonly<Record<Name, unknown>>): [Name, ...Name[]] {
+  return Object.keys(table) as [Name, ...Name[]];
+}

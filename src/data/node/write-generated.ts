@@ -19,23 +19,20 @@ export interface CorpusFiles {
   readonly test_target?: string | undefined;
 }
 
+type Part = "train" | "validation" | "test";
+type Counts = Readonly<Record<Part, number>>;
+
 /** Writes a generated corpus as parallel files into a folder. @returns how many pairs each part has */
 export async function writeGeneratedCorpus(
   name: GeneratedCorpusName,
   folder: string,
   files: CorpusFiles,
-): Promise<{ train: number; validation: number; test: number }> {
+): Promise<Counts> {
   const { counts, ...corpus } = generatedCorpora[name];
-  const pairs = corpus.pairs();
-  await makeFolder(folder);
-  for (const part of ["test", "validation", "train"] as const) {
-    const own = Array.from({ length: counts[part] }, () => pairs.next().value);
-    for (const side of ["source", "target"] as const) {
-      const file = files[`${part}_${side}`];
-      if (file === undefined) continue;
-      await writeFileAtomically(resolve(folder, file), own.map((pair) => `${pair[side]}\n`).join(""));
-    }
-  }
+  await writeParts(corpus.pairs(), counts, folder, (part, pairs) => [
+    [files[`${part}_source`], pairs.map(({ source }) => source)],
+    [files[`${part}_target`], pairs.map(({ target }) => target)],
+  ]);
   return counts;
 }
 
@@ -44,24 +41,34 @@ export async function writeGeneratedRecords(
   name: GeneratedRecordsName,
   folder: string,
   files: { readonly train: string; readonly validation?: string; readonly test?: string },
-): Promise<{ train: number; validation: number; test: number }> {
+): Promise<Counts> {
   const { counts, ...corpus } = generatedRecords[name];
-  const records = corpus.records();
-  await makeFolder(folder);
-  for (const part of ["test", "validation", "train"] as const) {
-    const own = Array.from({ length: counts[part] }, () => records.next().value);
-    const file = files[part];
-    if (file === undefined) continue;
-    const lines = own.map((record) => `${JSON.stringify(record)}\n`);
-    await writeFileAtomically(resolve(folder, file), lines.join(""));
-  }
+  await writeParts(corpus.records(), counts, folder, (part, records) => [
+    [files[part], records.map((record) => JSON.stringify(record))],
+  ]);
   return counts;
 }
 
-async function makeFolder(folder: string): Promise<void> {
+/**
+ * Writes what is made, the test first, so that it stays the same where more is made to train on.
+ * @param filesOf - the files of a part, where they are wanted, and their lines
+ */
+async function writeParts<Item>(
+  items: Iterator<Item>,
+  counts: Counts,
+  folder: string,
+  filesOf: (part: Part, items: readonly Item[]) => readonly (readonly [string | undefined, string[]])[],
+): Promise<void> {
   try {
     await mkdir(folder, { recursive: true });
   } catch (error) {
     throw fileError(folder, "cannot make the folder", error);
+  }
+  for (const part of ["test", "validation", "train"] as const) {
+    const own = Array.from({ length: counts[part] }, () => items.next().value as Item);
+    for (const [file, lines] of filesOf(part, own)) {
+      if (file === undefined) continue;
+      await writeFileAtomically(resolve(folder, file), lines.map((line) => `${line}\n`).join(""));
+    }
   }
 }
