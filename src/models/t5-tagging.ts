@@ -20,9 +20,9 @@ export interface T5TaggerConfig extends T5Config {
 }
 
 /**
- * Labels of tokens by T5's encoder alone, as Hugging Face's T5ForTokenClassification. Distances between tokens take the
- * place of positions, so it knows neighbours as such from few texts. A new classifier begins with the deviation of T5's
- * other projections, initializer_factor / sqrt(d_model), not with 1 as there, which gives scores of ten and more.
+ * Labels of tokens by T5's encoder alone, as Hugging Face's T5ForTokenClassification. A new classifier begins with the
+ * deviation of T5's other projections, initializer_factor / sqrt(d_model), not with initializer_factor as there, which
+ * gives scores of ten and more.
  */
 export function t5TaggingModel(
   family: Family,
