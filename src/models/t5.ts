@@ -1,11 +1,10 @@
 import { z } from "zod";
-import type { ParameterSpec } from "../nn/parameters.ts";
 import { type CheckpointNames, linearNames } from "../weights/checkpoint-names.ts";
 import { activation, classifierKeys, count, labelsOf, rate, readConfig, tokenId } from "./config-file.ts";
 import { encoderDecoderModel } from "./encoder-decoder-model.ts";
 import type { Family, Head, Model } from "./family.ts";
 import { t5Tokenizer } from "./new-tokenizer.ts";
-import { type T5, type T5Config, t5Graph, t5Parameters } from "./t5-graph.ts";
+import { t5Graph, t5Parameters } from "./t5-graph.ts";
 import { type T5TaggerConfig, t5TaggingModel } from "./t5-tagging.ts";
 
 /** The feed-forward network as config.json spells it: an activation, maybe after "gated-". */

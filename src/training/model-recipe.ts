@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { generatedRecordsNames } from "../data/generated-corpora.ts";
+import { type ModelTaskName, modelTaskNames } from "./model-tasks.ts";
 import { checkOptimization } from "./optimization-choices.ts";
 import { count, rate, trainingChoices } from "./training-choices.ts";
 
@@ -137,10 +138,8 @@ const objectiveSchemas = {
     /** Cosines are multiplied with this before the softmax over the batch. */
     scale: z.number().positive().default(20),
   }),
-} as const;
+} as const satisfies Record<ModelTaskName, z.ZodObject>;
 
-export type ModelTaskName = keyof typeof objectiveSchemas;
-export const modelTaskNames = Object.keys(objectiveSchemas) as readonly ModelTaskName[];
 export type ObjectiveChoices = {
   readonly [Name in ModelTaskName]: z.output<(typeof objectiveSchemas)[Name]>;
 };

@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import { didYouMean, QkvError } from "../util/errors.ts";
 import { missing, ruleOf } from "../util/schema-rules.ts";
-import { type ModelRecipe, modelRecipeSchemas, modelTaskNames } from "./model-recipe.ts";
+import { type ModelRecipe, modelRecipeSchemas } from "./model-recipe.ts";
+import { modelTaskNames } from "./model-tasks.ts";
 import { type TranslationRecipe, translationRecipeSchema } from "./translation-recipe.ts";
 
 /**

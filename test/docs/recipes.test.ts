@@ -1,7 +1,8 @@
 /** The reference of recipes names every key that there is. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { modelRecipeSchemas, modelTaskNames } from "../../src/training/model-recipe.ts";
+import { modelRecipeSchemas } from "../../src/training/model-recipe.ts";
+import { modelTaskNames } from "../../src/training/model-tasks.ts";
 import { translationRecipeSchema } from "../../src/training/translation-recipe.ts";
 
 const page = readFileSync(new URL("../../docs/recipes.md", import.meta.url), "utf8");

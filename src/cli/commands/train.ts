@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { RunEvent, TrainingJob } from "../../node.ts";
 import { commandsOfTask } from "../../runs/commands.ts";
 import type { Dashboard } from "../../runs/node/dashboard-server.ts";
-import { modelTaskNames } from "../../training/model-recipe.ts";
+import { modelTaskNames } from "../../training/model-tasks.ts";
 import { formatFixed, formatWhole, nameOfMetric, shortenToWidth } from "../../util/format.ts";
 import { collect, examples, given, portNumber, threadsOption, wholeNumber } from "../arguments.ts";
 import { stoppable } from "../stopping.ts";

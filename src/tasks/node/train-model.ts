@@ -2,7 +2,8 @@ import { join, resolve } from "node:path";
 import { listParameters } from "../../nn/parameters.ts";
 import type { Device } from "../../runtime/device.ts";
 import type { Objective } from "../../training/learner.ts";
-import type { ModelRecipe, ModelTaskName } from "../../training/model-recipe.ts";
+import type { ModelRecipe } from "../../training/model-recipe.ts";
+import type { ModelTaskName } from "../../training/model-tasks.ts";
 import {
   type NextBatch,
   type RunParts,

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { prepareTokens } from "../../data/node/prepare-tokens.ts";
 import { openTokenStore } from "../../data/node/token-store.ts";
 import type { Device } from "../../runtime/device.ts";
-import type { ModelTaskName } from "../../training/model-recipe.ts";
+import type { ModelTaskName } from "../../training/model-tasks.ts";
 import type { RunEvent } from "../../training/run-events.ts";
 import { Evaluator } from "../training/evaluator.ts";
 import { ExampleList } from "../training/example-list.ts";

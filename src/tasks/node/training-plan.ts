@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from "node:path";
-import { modelTaskNames } from "../../training/model-recipe.ts";
+import { modelTaskNames } from "../../training/model-tasks.ts";
 import { overrideRecipe, parseRecipe, type Recipe } from "../../training/recipe.ts";
 import { didYouMean, QkvError } from "../../util/errors.ts";
 import { fileError } from "../../util/node/file-error.ts";

@@ -1,7 +1,7 @@
 import type { Tensor } from "../../graph/tensor.ts";
 import { parameterTensors } from "../../nn/parameters.ts";
 import type { Device, DeviceArray, Program } from "../../runtime/device.ts";
-import type { ModelTaskName } from "../../training/model-recipe.ts";
+import type { ModelTaskName } from "../../training/model-tasks.ts";
 import { allInputs, lossOf } from "../../training/objectives/model-objective.ts";
 import type { Measured } from "../../training/run-events.ts";
 import { QkvError } from "../../util/errors.ts";

@@ -1,4 +1,4 @@
-import type { ModelTaskName } from "../../training/model-recipe.ts";
+import type { ModelTaskName } from "../../training/model-tasks.ts";
 import { maskedTokenTraining } from "./fill-mask.ts";
 import { answeringTraining } from "./question-answering.ts";
 import { similarityTraining } from "./sentence-similarity.ts";

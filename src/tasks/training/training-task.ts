@@ -14,7 +14,8 @@ import type { Device } from "../../runtime/device.ts";
 import type { ModelTokenizers } from "../../tokenizers/files/folder.ts";
 import type { EncodeOptions } from "../../tokenizers/tokenizer.ts";
 import type { Objective } from "../../training/learner.ts";
-import type { ModelRecipe, ModelTaskName } from "../../training/model-recipe.ts";
+import type { ModelRecipe } from "../../training/model-recipe.ts";
+import type { ModelTaskName } from "../../training/model-tasks.ts";
 import type { ModelBatch } from "../../training/objectives/model-objective.ts";
 import type { TaskModel } from "../task.ts";
 

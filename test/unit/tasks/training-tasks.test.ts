@@ -21,7 +21,8 @@ import { learnCharacters } from "../../../src/tokenizers/learning/characters.ts"
 import { learnUnigram } from "../../../src/tokenizers/learning/unigram.ts";
 import { learnWordPiece } from "../../../src/tokenizers/learning/word-piece.ts";
 import { Tokenizer } from "../../../src/tokenizers/tokenizer.ts";
-import type { ModelRecipe, ModelTaskName } from "../../../src/training/model-recipe.ts";
+import type { ModelRecipe } from "../../../src/training/model-recipe.ts";
+import type { ModelTaskName } from "../../../src/training/model-tasks.ts";
 import { parseRecipe } from "../../../src/training/recipe.ts";
 
 const lines = [
