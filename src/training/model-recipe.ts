@@ -65,6 +65,9 @@ const class_weights = z.union([z.literal("balanced"), z.array(z.number().positiv
 /** The share of words that the model does not see in training, others each epoch. */
 const word_dropout = rate.default(0);
 
+/** The share of pieces of words that are written by shorter ones in training, others each epoch. */
+const piece_dropout = rate.default(0);
+
 const objectiveSchemas = {
   "text-generation": z.strictObject({
     block_size,
@@ -115,6 +118,7 @@ const objectiveSchemas = {
       .default("single_label_classification"),
     class_weights,
     word_dropout,
+    piece_dropout,
   }),
   "token-classification": z.strictObject({
     max_length,
@@ -125,6 +129,7 @@ const objectiveSchemas = {
     label_all_tokens: z.boolean().default(false),
     class_weights,
     word_dropout,
+    piece_dropout,
   }),
   "question-answering": z.strictObject({
     max_length,

@@ -1,6 +1,7 @@
 import type { FieldTypes } from "../../data/record-fields.ts";
 import { scoreClassification } from "../../metrics/classification.ts";
 import { pearsonCorrelation, spearmanCorrelation } from "../../metrics/correlation.ts";
+import type { HostInputs } from "../../models/family.ts";
 import type { ModelRecipe } from "../../training/model-recipe.ts";
 import type { ModelBatch } from "../../training/objectives/model-objective.ts";
 import { largestPlace } from "../probabilities.ts";
@@ -19,7 +20,6 @@ import {
   type TaskContext,
   type TrainingRecord,
   type TrainingTask,
-  textRows,
   truncatedTo,
 } from "./training-task.ts";
 
@@ -67,8 +67,8 @@ export const classificationTraining: TrainingTask<"text-classification"> = {
   objective: labelObjective,
 
   open: (store, context: Context, purpose = "training") =>
-    labelledTexts(store, context, purpose, (indices, ids) =>
-      classificationBatch(store, context, indices, ids),
+    labelledTexts(store, context, purpose, (indices, _texts, rows) =>
+      classificationBatch(store, context, indices, rows),
     ),
   metrics: ({ objective }) => scores[objective.problem_type].names,
   scores: ({ logits }) => logits,
@@ -89,14 +89,13 @@ function classificationBatch(
   store: ExampleStore,
   context: Context,
   indices: ArrayLike<number>,
-  ids: readonly ArrayLike<number>[],
+  rows: HostInputs,
 ): ModelBatch {
   const spec = context.model.inputs.labels!;
   const isWhole = spec.dtype === "int32";
   const { data, shape } = padRows(rowsOf(store, "labels", indices), 0, 1, isWhole ? "whole" : "fraction");
   const labels = { data, shape: spec.dims.length === 1 ? [indices.length] : shape };
-  const inputs = { ...textRows(context, ids, rowsOf(store, "typeIds", indices)), labels };
-  return modelBatch(context.model, inputs, isWhole ? indices.length : data.length);
+  return modelBatch(context.model, { ...rows, labels }, isWhole ? indices.length : data.length);
 }
 
 type Numbers = readonly (readonly number[])[];

@@ -3,6 +3,7 @@ import { ignoredLabel } from "../../nn/losses.ts";
 import type { Encoding } from "../../tokenizers/encoding.ts";
 import { QkvError } from "../../util/errors.ts";
 import { largestPlace } from "../probabilities.ts";
+import type { ReadText } from "./altered-texts.ts";
 import { labelObjective } from "./class-weights.ts";
 import { labelledTexts } from "./labelled-texts.ts";
 import { labelId } from "./labels.ts";
@@ -12,12 +13,10 @@ import {
   type HeldOut,
   modelBatch,
   padRows,
-  rowsOf,
   type Tally,
   type TaskContext,
   type TrainingRecord,
   type TrainingTask,
-  textRows,
   truncatedTo,
 } from "./training-task.ts";
 
@@ -71,17 +70,20 @@ export const taggingTraining: TrainingTask<"token-classification"> = {
   objective: labelObjective,
 
   open: (store, context: Context, purpose = "training") =>
-    labelledTexts(store, context, purpose, (indices, ids) => {
-      const labels = rowsOf(store, "labels", indices);
-      const inputs = {
-        ...textRows(context, ids, rowsOf(store, "typeIds", indices)),
-        labels: padRows(labels, ignoredLabel, context.recipe.training.pad_to_multiple_of),
-      };
+    labelledTexts(store, context, purpose, (indices, texts, rows) => {
+      const labels = texts.map((text, row) =>
+        labelsAsRead(text, store.values("labels", indices[row]!), context.recipe.objective.label_all_tokens),
+      );
       const count = labels.reduce(
         (sum, row) => sum + Array.from(row).filter((id) => id !== ignoredLabel).length,
         0,
       );
-      return modelBatch(context.model, inputs, count);
+      const { pad_to_multiple_of } = context.recipe.training;
+      return modelBatch(
+        context.model,
+        { ...rows, labels: padRows(labels, ignoredLabel, pad_to_multiple_of) },
+        count,
+      );
     }),
 
   metrics: () => ["f1", "precision", "recall", "accuracy"],
@@ -107,6 +109,14 @@ export const taggingTraining: TrainingTask<"token-classification"> = {
     };
   },
 };
+
+/** The labels of tokens that may be parts of those that were kept: all parts have the label, or the first alone. */
+function labelsAsRead({ places }: ReadText, labels: ArrayLike<number>, labelAll: boolean): ArrayLike<number> {
+  if (places === undefined) return labels;
+  return Array.from(places, (place, part) =>
+    labelAll || places[part - 1] !== place ? labels[place]! : ignoredLabel,
+  );
+}
 
 /**
  * The label of each token, and the number of the word whose first token it is (-100: of none).

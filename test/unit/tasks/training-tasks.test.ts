@@ -729,6 +729,61 @@ describe("words that are hidden in training", () => {
   });
 });
 
+describe("pieces that are divided in training", () => {
+  const tag = trainingTasks["token-classification"];
+  const words = ["Anna", "lives", "in", "Reykjavik", "."];
+  const tags = ["B-PER", "O", "O", "B-LOC", "O"];
+
+  test.each([
+    ["wordPiece", true],
+    ["wordPiece", false],
+    ["byteLevel", true],
+  ] as const)("%s, every piece with its label: %s", (name, label_all_tokens) => {
+    const own = contextOf("token-classification", {
+      tokenizer: name,
+      recipe: { objective: { piece_dropout: 0.4, label_all_tokens } },
+      model: { id2label: { 0: "B-PER", 1: "O", 2: "B-LOC" } },
+    });
+    const store = new ExampleList(tag.columns);
+    for (const example of tag.encode(recordOf({ tokens: words, tags }), own)) store.add(example);
+    const tokenizer = tokenizers[name]!;
+    const whole = Array.from(store.values("ids", 0));
+    const read = (epoch: number, purpose?: "validation") => {
+      const { inputIds, labels } = tag.open(store, own, purpose).batch([0], { seed: 1, epoch }).inputs;
+      return { ids: Array.from(inputIds!.data), labels: Array.from(labels!.data) };
+    };
+    const spellings = new Set<string>();
+    for (let epoch = 0; epoch < 20; epoch++) {
+      const { ids, labels } = read(epoch);
+      spellings.add(String(ids));
+      expect(tokenizer.decode(ids)).toBe(tokenizer.decode(whole));
+      expect(labels).toHaveLength(ids.length);
+      // What a word's label stands at, from word to word.
+      const found = labels.filter((label) => label !== -100);
+      const wanted = [0, 1, 1, 2, 1];
+      if (label_all_tokens)
+        expect(found.filter((label, place) => label !== found[place - 1])).toEqual([0, 1, 2, 1]);
+      else expect(found).toEqual(wanted);
+    }
+    expect(spellings.size).toBeGreaterThan(5);
+    expect(read(3)).toEqual(read(3));
+    expect(read(3, "validation").ids).toEqual(whole);
+  });
+
+  test("never make a text longer than the model reads", () => {
+    const own = contextOf("text-classification", {
+      recipe: { objective: { piece_dropout: 0.9, max_length: 8 } },
+      model: { id2label: { 0: "a", 1: "b" } },
+    });
+    const store = new ExampleList(trainingTasks["text-classification"].columns);
+    const record = recordOf({ text: "Anna lives in Oslo.", label: "a" });
+    for (const example of trainingTasks["text-classification"].encode(record, own)) store.add(example);
+    const batch = trainingTasks["text-classification"].open(store, own).batch([0], { seed: 1, epoch: 0 });
+    expect(batch.inputs.inputIds!.shape).toEqual([1, 8]);
+    expect(batch.inputs.tokenTypeIds!.shape).toEqual([1, 8]);
+  });
+});
+
 describe("labels of words with weights", () => {
   test("all count the same in all, where it is wanted", () => {
     const tag = trainingTasks["token-classification"];
