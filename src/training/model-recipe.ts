@@ -51,6 +51,8 @@ const modelSchema = z.looseObject({
   from: z.string().optional(),
   /** Otherwise the family, with the sizes under the names of its config.json. */
   model_type: z.string().optional(),
+  /** What a learned table of positions begins as: drawn at random, or sinusoids of the same spread. */
+  initial_positions: z.enum(["random", "sinusoidal"]).optional(),
 });
 
 /** Texts that follow one another, cut into blocks of so many tokens, special ones included; default: what the model reads. */
@@ -230,6 +232,12 @@ function checkTogether(
     refuse(
       "training.peft",
       "adapters are for a model that was trained before; name it (--model FOLDER, in the recipe model.from), or leave peft out",
+    );
+  }
+  if (recipe.model.initial_positions !== undefined && recipe.model.from !== undefined) {
+    refuse(
+      "model.initial_positions",
+      "is for a new model, and model.from names one that has learned them; leave it out",
     );
   }
   if (recipe.task === "text-generation" && recipe.objective.sampling === "windows") {

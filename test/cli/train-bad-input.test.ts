@@ -132,6 +132,21 @@ describe("recipes", () => {
       'unknown key "n_layer" of a bert model',
     ],
     ["a family that there is not", { model: { model_type: "brt" } }, 'got "brt" (did you mean "bert"?)'],
+    [
+      "a beginning for positions that are not learned",
+      {
+        task: "text2text-generation",
+        data: { train: "short.jsonl" },
+        objective: {},
+        model: { ...smallModels.t5, initial_positions: "sinusoidal" },
+      },
+      "a t5 model has no learned table of positions; leave it out",
+    ],
+    [
+      "a beginning for positions that were learned before",
+      { model: { from: "nowhere", initial_positions: "sinusoidal" } },
+      "model.initial_positions: is for a new model",
+    ],
     ["a model without the head", { model: smallModels.gpt2 }, "a gpt2 model can be"],
     [
       "heads that do not divide the width",

@@ -57,7 +57,7 @@ export interface NewModelOptions {
 export async function createModelStart(options: NewModelOptions): Promise<ModelStart> {
   const { recipe, head, from } = options;
   const where = "recipe: model";
-  const { from: _from, ...named } = recipe.model;
+  const { from: _from, initial_positions: _positions, ...named } = recipe.model;
   const own =
     from === undefined && named.model_type === undefined ? { ...options.newModel, ...named } : named;
   const base = from === undefined ? {} : await readConfigOf(from);

@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import { listParameters } from "../../nn/parameters.ts";
 import type { Device } from "../../runtime/device.ts";
+import { positionTables, sinusoidalStart } from "../../training/initial-positions.ts";
 import type { Objective } from "../../training/learner.ts";
 import type { ModelRecipe } from "../../training/model-recipe.ts";
 import type { ModelTaskName } from "../../training/model-tasks.ts";
@@ -66,6 +67,7 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
   const start = adapted?.start ?? started;
   const context = contextOf(asked, start, directory);
   checkTextLengths(context);
+  checkPositions(asked, start);
   // Without examples: only whether model, tokenizer and objective go together.
   task.open(new ExampleList(task.columns), context);
   const teacher =
@@ -98,6 +100,11 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
         }
       },
       async initialize(parameters) {
+        if (recipe.model.initial_positions === "sinusoidal") {
+          for (const [address, spec] of positionTables(start.model.parameters)) {
+            await parameters.get(address)!.write(sinusoidalStart(spec, address, recipe.training.seed));
+          }
+        }
         if (folders.from !== undefined) {
           sayWhatIsNew(onEvent, folders.from, await loadBase(folders.from, started.model, parameters));
         }
@@ -141,6 +148,15 @@ function checkMeasures(recipe: ModelRecipe, task: AnyTask, data: TrainingData<Mo
     "config",
     `recipe: training.${idle} needs validation data; got none; give a file (data.validation, --validation) or hold ` +
       "records out: --set validation_split=0.1",
+  );
+}
+
+/** @throws QkvError "config" where positions are to begin in some way and the model learns none */
+function checkPositions({ model: { initial_positions } }: ModelRecipe, { model }: ModelStart): void {
+  if (initial_positions === undefined || positionTables(model.parameters).size > 0) return;
+  throw new QkvError(
+    "config",
+    `recipe: model.initial_positions: a ${model.modelType} model has no learned table of positions; leave it out`,
   );
 }
 

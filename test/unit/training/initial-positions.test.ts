@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { createModel } from "../../../src/models/families.ts";
+import { listParameters } from "../../../src/nn/parameters.ts";
+import { positionTables, sinusoidalStart } from "../../../src/training/initial-positions.ts";
+import { smallModels } from "../../cli/training-data.ts";
+
+const ids = { pad_token_id: 0, bos_token_id: 1, eos_token_id: 2, decoder_start_token_id: 0 };
+const parametersOf = (config: object) =>
+  createModel({ vocab_size: 20, ...ids, ...config }, { head: "base" }, "test").parameters;
+
+test.each([
+  ["bert", ["encoder.positions"]],
+  ["gpt2", ["positions"]],
+  ["bart", ["encoder.positions", "decoder.positions"]],
+  ["t5", []],
+] as const)("%s learns the positions %j", (family, addresses) => {
+  expect([...positionTables(parametersOf(smallModels[family])).keys()]).toEqual(addresses);
+});
+
+test("a table begins as sinusoids, as far spread as it would be", () => {
+  const parameters = parametersOf({ ...smallModels.bert, initializer_range: 0.05, hidden_size: 32 });
+  const address = "encoder.positions";
+  const spec = listParameters(parameters).get(address)!;
+  const values = sinusoidalStart(spec, address, 1);
+  const mean = values.reduce((sum, value) => sum + value * value, 0) / values.length;
+  expect(Math.sqrt(mean)).toBeCloseTo(0.05, 2);
+  // The angle between two positions depends on their distance alone.
+  const row = (position: number) => values.subarray(position * 32, (position + 1) * 32);
+  const product = (left: number, right: number) =>
+    row(left).reduce((sum, value, index) => sum + value * row(right)[index]!, 0);
+  expect(product(2, 3)).toBeCloseTo(product(7, 8), 5);
+  expect(product(2, 3)).toBeGreaterThan(product(2, 5));
+});
