@@ -36,6 +36,8 @@ export interface RunExperimentOptions {
   readonly signal: AbortSignal;
   /** Trains one variant to its end. */
   train(options: TrainOptions, onEvent: (event: RunEvent) => void): Promise<RunOutcome>;
+  /** Checks a training without starting it. @returns the names of what is measured, the loss among them */
+  measures(options: TrainOptions): Promise<readonly string[]>;
   /** Measures what was trained on the test data of its recipe. */
   test(run: string): Promise<Measured>;
   onProgress(progress: ExperimentProgress): void;
@@ -62,7 +64,9 @@ export async function runExperiment(options: RunExperimentOptions): Promise<read
   const trials = experiment.questions.flatMap((question) =>
     question.variants.flatMap((variant) => experiment.seeds.map((seed) => ({ question, variant, seed }))),
   );
-  for (const [done, { question, variant, seed }] of trials.entries()) {
+  for (const trial of trials) if (!results.some(isOf(trial))) await checkTrial(options, trial);
+  for (const [done, trial] of trials.entries()) {
+    const { question, variant, seed } = trial;
     options.onProgress({ done, total: trials.length, question: question.id, variant: variant.name, seed });
     if (results.some(isOf({ question, variant, seed }))) continue;
     // What is the same training under another name is done once.
@@ -78,7 +82,7 @@ export async function runExperiment(options: RunExperimentOptions): Promise<read
     }
     if (options.signal.aborted)
       throw new QkvError("interrupted", "the experiment was stopped; it goes on from here");
-    results.push(await runTrial(options, question, variant, seed));
+    results.push(await runTrial(options, trial));
     await writeFileAtomically(resultsFile, `${JSON.stringify(results, null, 1)}\n`);
   }
   await writeFileAtomically(resultsFile, `${JSON.stringify(results, null, 1)}\n`);
@@ -99,7 +103,7 @@ export async function runExperiment(options: RunExperimentOptions): Promise<read
 
 /** Whether a result is that of a trial. */
 const isOf =
-  (trial: { readonly question: { id: string }; readonly variant: { name: string }; readonly seed: number }) =>
+  (trial: Trial) =>
   (result: TrialResult): boolean =>
     result.question === trial.question.id &&
     result.variant === trial.variant.name &&
@@ -122,46 +126,63 @@ async function readResults(path: string): Promise<TrialResult[]> {
   throw new QkvError("file", `${path}: holds no results of an experiment; choose another folder`);
 }
 
-async function runTrial(
-  { directory, dataFolder, maxSteps, train, test }: RunExperimentOptions,
-  { id, recipe, data, split, metric }: Question,
-  variant: Variant,
-  seed: number,
-): Promise<TrialResult> {
+/** One training of an experiment. */
+interface Trial {
+  readonly question: Question;
+  readonly variant: Variant;
+  readonly seed: number;
+}
+
+/** The folder of a trial, or of another variant's with the same seed. */
+const folderOf = ({ directory }: RunExperimentOptions, { question, seed }: Trial, variant: string): string =>
+  resolve(directory, "runs", `${question.id}-${fileName(variant)}-seed-${seed}`);
+
+function trainingOf(options: RunExperimentOptions, trial: Trial): TrainOptions {
+  const { question, variant, seed } = trial;
+  return {
+    out: folderOf(options, trial, variant.name),
+    recipe: question.recipe,
+    set: { ...withRuns(variant.set, (name) => folderOf(options, trial, name)), seed },
+    data: join(options.dataFolder, question.data),
+    resume: true,
+    ...(options.maxSteps !== undefined && { maxSteps: options.maxSteps }),
+  };
+}
+
+/** What is wrong with the last variant shall be found before the first is trained. */
+async function checkTrial(options: RunExperimentOptions, trial: Trial): Promise<void> {
+  const { id, metric } = trial.question;
+  const known = await options.measures(trainingOf(options, trial)).catch((error: unknown) => {
+    if (!(error instanceof QkvError)) throw error;
+    throw new QkvError(error.code, `questions.${id}: "${trial.variant.name}": ${error.message}`, {
+      cause: error,
+    });
+  });
+  if (known.includes(metric)) return;
+  throw new QkvError(
+    "config",
+    `questions.${id}: metric must be one of ${known.join(", ")}; got "${metric}"${didYouMean(metric, known)}`,
+  );
+}
+
+async function runTrial(options: RunExperimentOptions, trial: Trial): Promise<TrialResult> {
   let parameters = 0;
   let trainingLoss: number | null = null;
   let kept: Measured | undefined;
   let seconds = 0;
-  const folderOf = (name: string) => resolve(directory, "runs", `${id}-${fileName(name)}-seed-${seed}`);
-  const out = folderOf(variant.name);
-  const outcome = await train(
-    {
-      out,
-      recipe,
-      set: { ...withRuns(variant.set, folderOf), seed },
-      data: join(dataFolder, data),
-      resume: true,
-      ...(maxSteps !== undefined && { maxSteps }),
-    },
-    (event) => {
-      if (event.type === "start") parameters = event.parameters;
-      if (event.type === "step") ({ loss: trainingLoss, seconds } = event);
-      if (event.type === "validation" && (event.best || kept === undefined)) kept = event;
-    },
-  );
+  const training = trainingOf(options, trial);
+  const outcome = await options.train(training, (event) => {
+    if (event.type === "start") parameters = event.parameters;
+    if (event.type === "step") ({ loss: trainingLoss, seconds } = event);
+    if (event.type === "validation" && (event.best || kept === undefined)) kept = event;
+  });
   if (outcome === "interrupted") {
     throw new QkvError("interrupted", "the experiment was stopped; the same command goes on");
   }
-  const { loss, metrics } = split === "test" ? await test(out) : kept!;
+  const { question, variant, seed } = trial;
+  const { loss, metrics } = question.split === "test" ? await options.test(training.out) : kept!;
   const measured = { loss, ...metrics };
-  if (metric in measured) {
-    return { question: id, variant: variant.name, seed, parameters, trainingLoss, measured, seconds };
-  }
-  const known = Object.keys(measured);
-  throw new QkvError(
-    "config",
-    `experiment: metric must be one of ${known.join(", ")}; got "${metric}"${didYouMean(metric, known)}`,
-  );
+  return { question: question.id, variant: variant.name, seed, parameters, trainingLoss, measured, seconds };
 }
 
 const fileName = (name: string): string =>

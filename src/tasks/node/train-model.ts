@@ -20,6 +20,7 @@ import { didYouMean, QkvError } from "../../util/errors.ts";
 import { longestInput } from "../task.ts";
 import { ExampleList } from "../training/example-list.ts";
 import { sortLabels } from "../training/labels.ts";
+import { measuresOf } from "../training/measures.ts";
 import { trainingTasks } from "../training/table.ts";
 import { framesOf } from "../training/text-blocks.ts";
 import { batchesOf } from "../training/training-batches.ts";
@@ -60,7 +61,7 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
   const { recipe: asked, directory, device, onEvent } = options;
   const task = taskOf(asked);
   const data = new TrainingData(asked, task, options);
-  checkMeasures(asked, task, data);
+  checkMeasures(asked, data);
   const folders = await foldersOf(options);
   const started = await startOf(options, task, data, folders);
   const adapted = await adaptStart(device, asked, started, async () => folders.from);
@@ -131,9 +132,9 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
 }
 
 /** @throws QkvError "config" for a metric that is not measured */
-function checkMeasures(recipe: ModelRecipe, task: AnyTask, data: TrainingData<ModelTaskName>): void {
+function checkMeasures(recipe: ModelRecipe, data: TrainingData<ModelTaskName>): void {
   const { metric_for_best_model: metric, early_stopping_patience: patience } = recipe.training;
-  const known = ["loss", ...task.metrics(recipe)];
+  const known = measuresOf(recipe);
   if (!known.includes(metric)) {
     throw new QkvError(
       "config",

@@ -40,6 +40,7 @@ test("each variant is trained once with each seed; what is the same or done alre
         onEvent({ type: "validation", step: 2, loss: 9, metrics: {}, best: false, seconds: 1 });
         return "finished";
       },
+      measures: () => Promise.resolve(["loss"]),
       test: () => Promise.reject(new Error("nothing is tested")),
     });
   const results = await run();
@@ -96,6 +97,7 @@ test("a variant uses the run of one above; what is compared is a metric of the t
         onEvent({ type: "start", task: "text-generation", step: 0, maxSteps: 1, parameters: 10 });
         return Promise.resolve("finished");
       },
+      measures: () => Promise.resolve(["loss", "accuracy"]),
       test: (out) =>
         Promise.resolve({ loss: 1, metrics: { accuracy: out.includes("teacher-student") ? 0.5 : 0.75 } }),
     });
@@ -113,6 +115,8 @@ test("a variant uses the run of one above; what is compared is a metric of the t
   await expect(run({ ...taught, seeds: [7], metric: "acuracy" })).rejects.toThrow(
     'metric must be one of loss, accuracy; got "acuracy" (did you mean "accuracy"?)',
   );
+  // What is wrong is told before anything is trained.
+  expect(asked).toHaveLength(4);
   const [question] = taught.questions;
   const reversed = { ...taught, questions: [{ ...question, variants: question!.variants.toReversed() }] };
   expect(() => parseExperiment(reversed, "e.json")).toThrow(
@@ -141,6 +145,7 @@ test("questions of other recipes and data; the same choices for them are another
       onEvent({ type: "validation", step: 1, loss: 2, metrics: {}, best: true, seconds: 1 });
       return Promise.resolve("finished");
     },
+    measures: () => Promise.resolve(["loss"]),
     test: () => Promise.reject(new Error("nothing is tested")),
   });
   expect(asked.map(({ recipe, data }) => [recipe, data])).toEqual([
