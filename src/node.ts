@@ -381,12 +381,9 @@ export async function experiment(options: ExperimentOptions): Promise<readonly T
         signal.removeEventListener("abort", stop);
       }
     },
-    async measures(own) {
-      const { recipe } = await planTraining(own);
-      // It brings every model along, which nothing else here needs.
-      const { measuresOf } = await import("./tasks/training/measures.ts");
-      return measuresOf(recipe);
-    },
+    // Imported only here, since it brings every model along.
+    measures: async (own) =>
+      (await import("./tasks/training/measures.ts")).measuresOf((await planTraining(own)).recipe),
     test: async (run) =>
       await evaluate({ run, split: "test" }, { ...(threads !== undefined && { threads }), signal }),
   });

@@ -15,10 +15,14 @@ export interface FieldValues {
   readonly integer: number;
   /** A list of texts, not empty. */
   readonly strings: readonly string[];
+  /** A list of texts; may be empty. */
+  readonly stringsOrNone: readonly string[];
   /** A list of classes as for `label`; may be empty. */
   readonly labels: readonly string[];
   /** A list of finite numbers, not empty. */
   readonly numbers: readonly number[];
+  /** A list of finite numbers; may be empty. */
+  readonly numbersOrNone: readonly number[];
   /** A list of tags in the IOB1 scheme (B- only between two entities of one type), given in IOB2 (B- at each). */
   readonly iob1: readonly string[];
 }
@@ -55,11 +59,13 @@ const rules: { readonly [Type in FieldType]: FieldRule<FieldValues[Type]> } = {
     },
   },
   strings: { rule: "a list of texts, at least one", read: (value) => nonEmpty(listOf(value, stringOf)) },
+  stringsOrNone: { rule: "a list of texts", read: (value) => listOf(value, stringOf) },
   labels: { rule: "a list of classes", read: (value) => listOf(value, labelOf) },
   numbers: {
     rule: "a list of finite numbers, at least one",
     read: (value) => nonEmpty(listOf(value, finiteOf)),
   },
+  numbersOrNone: { rule: "a list of finite numbers", read: (value) => listOf(value, finiteOf) },
   iob1: {
     rule: "a list of tags in the IOB1 scheme: O, I-TYPE or B-TYPE",
     read: (value) => {

@@ -3,9 +3,9 @@ import { splitWhitespace } from "./text.ts";
 
 /** A question with its right answers and the answer that was given. */
 export interface AnsweredQuestion {
-  /** At least one; any of them is right. */
+  /** Any of them is right. None = the text has no answer, and it is right to give none: an empty text, or `null`. */
   readonly answers: readonly string[];
-  /** Left out or `null` = not answered, which counts as 0. */
+  /** Left out or `null` = not answered, which counts as 0 where there is an answer. */
   readonly prediction?: string | null | undefined;
 }
 
@@ -25,21 +25,17 @@ export interface SquadScore {
 /**
  * Exact match and F1 of extractive question answering: for every question the best over its right answers, in
  * percent over all questions. Answers are compared after `normalizeAnswer`; F1 is that of the words they
- * share. Equal to the SQuAD v1.1 evaluation script.
+ * share. Equal to the SQuAD v1.1 evaluation script, and where a text has no answer, to that of v2.0.
  *
- * @throws QkvError "data" for no questions, or a question without a right answer
+ * @throws QkvError "data" for no questions
  *
- * Source: Rajpurkar et al. 2016, "SQuAD: 100,000+ Questions for Machine Comprehension of Text".
+ * Source: Rajpurkar et al. 2016, "SQuAD: 100,000+ Questions for Machine Comprehension of Text"; Rajpurkar et al. 2018,
+ * "Know What You Don't Know: Unanswerable Questions for SQuAD".
  */
 export function scoreAnswers(questions: readonly AnsweredQuestion[]): SquadScore {
   if (questions.length === 0)
     throw new QkvError("data", "scoreAnswers: needs at least one question; got none");
-  const scores = questions.map((question, index) => {
-    if (question.answers.length === 0) {
-      throw new QkvError("data", `scoreAnswers: question ${index + 1} has no right answer; leave it out`);
-    }
-    return scoreQuestion(question);
-  });
+  const scores = questions.map(scoreQuestion);
   const percent = (sum: number) => (100 * sum) / questions.length;
   return {
     exactMatch: percent(scores.reduce((sum, { exactMatch }) => sum + exactMatch, 0)),
@@ -61,6 +57,10 @@ export function normalizeAnswer(answer: string): string {
 }
 
 function scoreQuestion({ answers, prediction }: AnsweredQuestion): AnswerScore {
+  if (answers.length === 0) {
+    const isRight = normalizeAnswer(prediction ?? "") === "";
+    return { exactMatch: isRight ? 1 : 0, f1: isRight ? 1 : 0 };
+  }
   if (prediction === undefined || prediction === null) return { exactMatch: 0, f1: 0 };
   const given = normalizeAnswer(prediction);
   const right = answers.map(normalizeAnswer);

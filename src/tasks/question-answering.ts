@@ -14,6 +14,8 @@ const schema = z.object({
   maxAnswerLen: z.int().positive().default(15),
   /** How many tokens of a long context two windows share; default: 128, or half of what a window holds. */
   docStride: z.int().nonnegative().optional(),
+  /** Whether "there is no answer" is one of the answers, told by an empty text. */
+  handleImpossibleAnswer: z.boolean().default(false),
 });
 export type QuestionAnsweringOptions = z.input<typeof schema>;
 
@@ -24,6 +26,7 @@ export interface Question {
 }
 
 export interface Answer {
+  /** Empty where the text has no answer. */
   readonly answer: string;
   /** The probability of its start times that of its end. */
   readonly score: number;
@@ -52,12 +55,17 @@ export const questionAnswering: TaskDefinition = {
           ),
         );
         const spans = questions.map((): Span[] => []);
+        // A text has no answer only as far as all of its windows have none.
+        const none = questions.map(() => 1);
         const encodings = windows.map(({ encoding }) => encoding);
         await pass.run(encodings, controls, (window, { startLogits, endLogits }) => {
           const { index, encoding } = windows[window]!;
-          spans[index]!.push(...spansOf(encoding, startLogits.data, endLogits.data, options));
+          const found = spansOf(encoding, startLogits.data, endLogits.data, options);
+          spans[index]!.push(...found.spans);
+          none[index] = Math.min(none[index]!, found.none);
         });
         return questions.map(({ context }, index) => {
+          if (options.handleImpossibleAnswer) spans[index]!.push({ start: 0, end: 0, score: none[index]! });
           const ranked = spans[index]!.sort(
             (left, right) => right.score - left.score || left.start - right.start,
           );
@@ -83,7 +91,7 @@ interface Span {
 }
 
 /**
- * The likeliest spans of a window, made whole words. Probabilities are among the context's tokens and the first one,
+ * The likeliest spans of a window, made whole words, and the probability that it has no answer. Probabilities are among the context's tokens and the first one,
  * which stands for "no answer".
  */
 function spansOf(
@@ -91,7 +99,7 @@ function spansOf(
   startLogits: Float32Array,
   endLogits: Float32Array,
   { topK, maxAnswerLen }: z.output<typeof schema>,
-): Span[] {
+): { readonly spans: Span[]; readonly none: number } {
   const { sequenceIds, offsets } = encoding;
   const places = [...sequenceIds.keys()].filter((place) => sequenceIds[place] === 1);
   const amongContext = (logits: Float32Array) =>
@@ -108,11 +116,12 @@ function spansOf(
       if (best.length > topK) best.pop();
     }
   }
-  return best.map(({ first, last, score }) => ({
+  const spans = best.map(({ first, last, score }) => ({
     start: offsets[edgeOfWord(encoding, places[first]!, -1)]![0],
     end: offsets[edgeOfWord(encoding, places[last]!, 1)]![1],
     score,
   }));
+  return { spans, none: starts[0]! * ends[0]! };
 }
 
 /** The first or last token of the word that a token belongs to. */

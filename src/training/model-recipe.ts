@@ -138,6 +138,8 @@ const objectiveSchemas = {
     /** How many tokens two windows of a long text share. */
     doc_stride: z.int().nonnegative().default(64),
     max_answer_length: count.default(30),
+    /** Whether some texts have no answer, as in SQuAD 2.0: their list of answers is empty. */
+    version_2_with_negative: z.boolean().default(false),
   }),
   "sentence-similarity": z.strictObject({
     max_length,

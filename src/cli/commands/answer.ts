@@ -6,6 +6,7 @@ import { onOneLine, print, readWholeText } from "../text-files.ts";
 interface AnswerFlags extends TaskFlags {
   context?: string;
   topK: number;
+  handleImpossibleAnswer?: boolean;
 }
 
 export function defineAnswer(program: Command): void {
@@ -16,6 +17,7 @@ export function defineAnswer(program: Command): void {
     .option("--context <text>", "where the answer stands (default: --input, or standard input)");
   addTaskOptions(command, "a text file, read as a whole")
     .option("--top-k <n>", "how many answers to print", wholeNumber(1), 1)
+    .option("--handle-impossible-answer", "tell, too, how likely it is that the text has no answer")
     .addHelpText(
       "after",
       examples(
@@ -28,13 +30,14 @@ export function defineAnswer(program: Command): void {
         self.error("error: the text stands in --context or in --input, not in both");
       }
       const context = flags.context ?? (await readWholeText(flags.input));
+      const { topK, handleImpossibleAnswer = false } = flags;
       const onTruncated = sayTruncated.bind(undefined, "the text");
       await withPipeline("question-answering", flags, onTruncated, async (pipe, until) => {
-        const answers = [await until(pipe(question, context, { topK: flags.topK }))].flat();
+        const answers = [await until(pipe(question, context, { topK, handleImpossibleAnswer }))].flat();
         const lines = answers.map((answer) =>
           flags.json
             ? JSON.stringify(inCodePoints(context, answer))
-            : `${answer.score.toFixed(4)}\t${onOneLine(answer.answer)}`,
+            : `${answer.score.toFixed(4)}\t${answer.answer === "" ? "(no answer)" : onOneLine(answer.answer)}`,
         );
         await until(print(lines.map((line) => `${line}\n`).join("")));
       });

@@ -2,12 +2,16 @@ import type { Metric, MetricResult } from "./metric.ts";
 import { readAlternatives, readTextOrNull } from "./read-items.ts";
 
 export const squad: Metric<string | null, readonly string[]> = {
-  description: "exact match and F1 of answers, as SQuAD v1.1 counts",
+  description: "exact match and F1 of answers, as SQuAD counts",
   options: () => [],
   decimals: 2,
   references: "several",
   readHypothesis: readTextOrNull,
-  readReference: readAlternatives,
+  // An empty line, or an empty list, says that the text has no answer.
+  readReference: (item, place) =>
+    Array.isArray(item) && item.length === 0
+      ? []
+      : readAlternatives(item, place).filter((text) => text !== ""),
   async open() {
     const { scoreAnswers } = await import("../../metrics/squad.ts");
     const corpus = (

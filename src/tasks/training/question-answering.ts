@@ -27,12 +27,14 @@ export const answeringTraining: TrainingTask<"question-answering"> = {
   newModel: smallBert,
   columns: { ids: "ids", typeIds: "ids", places: "ids" },
 
-  fields: ({ data }) => ({
+  fields: ({ data, objective: { version_2_with_negative: mayLack } }) => ({
     question: "text",
     context: "text",
-    answers: "strings",
+    answers: mayLack ? "stringsOrNone" : "strings",
     // Where it is not given, the first place at which the answer stands.
-    ...("answer_start" in data.columns && { answer_start: "numbers" as const }),
+    ...("answer_start" in data.columns && {
+      answer_start: mayLack ? ("numbersOrNone" as const) : ("numbers" as const),
+    }),
   }),
 
   // In SQuAD's files the answers are an object of two lists.
@@ -42,6 +44,9 @@ export const answeringTraining: TrainingTask<"question-answering"> = {
     const { question, context } = record.fields as { question: string; context: string };
     const { max_length, doc_stride } = recipe.objective;
     const answer = placeOfAnswer(record);
+    if (answer === undefined && !recipe.objective.version_2_with_negative) {
+      throw new QkvError("data", `${record.where}: the answer must not be empty; got ""`);
+    }
     const limit = Math.min(longest, max_length ?? longest);
     const windows = answerWindows(
       tokenizers.source,
@@ -74,13 +79,21 @@ export const answeringTraining: TrainingTask<"question-answering"> = {
     const questions = records.map(
       ({ fields }) => fields as { question: string; context: string; answers: string[] },
     );
-    const { doc_stride: docStride, max_answer_length: maxAnswerLen } = recipe.objective;
+    const {
+      doc_stride: docStride,
+      max_answer_length: maxAnswerLen,
+      version_2_with_negative: handleImpossibleAnswer,
+    } = recipe.objective;
     return {
       async run() {
         const asked = questions.map(({ question, context }) => ({ question, context }));
-        const given = (await task.run(asked, { docStride, maxAnswerLen }, {})) as Answer[][];
+        const given = (await task.run(
+          asked,
+          { docStride, maxAnswerLen, handleImpossibleAnswer },
+          {},
+        )) as Answer[][];
         const answered = questions.map(({ answers }, index) => ({
-          answers,
+          answers: answers.filter((answer) => answer !== ""),
           prediction: given[index]![0]?.answer ?? null,
         }));
         const { exactMatch, f1 } = scoreAnswers(answered);
@@ -91,10 +104,11 @@ export const answeringTraining: TrainingTask<"question-answering"> = {
   },
 };
 
-/** Where the first answer stands in the context, in UTF-16 units. */
-function placeOfAnswer({ where, fields }: TrainingRecord): { start: number; end: number } {
+/** Where the first answer stands in the context, in UTF-16 units; undefined where there is none. */
+function placeOfAnswer({ where, fields }: TrainingRecord): { start: number; end: number } | undefined {
   const { context, answers } = fields as { context: string; answers: string[] };
-  const answer = answers[0]!;
+  const [answer = ""] = answers;
+  if (answer === "") return undefined;
   const given = (fields.answer_start as number[] | undefined)?.[0];
   // Files count code points.
   const start = given === undefined ? context.indexOf(answer) : [...context].slice(0, given).join("").length;
@@ -107,10 +121,9 @@ function placeOfAnswer({ where, fields }: TrainingRecord): { start: number; end:
 }
 
 /** The tokens at which an answer begins and ends in a window; 0 and 0 where it is not whole there. */
-function placesIn(
-  { offsets, sequenceIds }: Encoding,
-  { start, end }: { start: number; end: number },
-): number[] {
+function placesIn({ offsets, sequenceIds }: Encoding, answer: ReturnType<typeof placeOfAnswer>): number[] {
+  if (answer === undefined) return [0, 0];
+  const { start, end } = answer;
   const isOfContext = (place: number) => sequenceIds[place] === 1;
   const first = offsets.findIndex(([, own], place) => isOfContext(place) && own > start);
   const last = offsets.findLastIndex(([own], place) => isOfContext(place) && own < end);

@@ -33,8 +33,14 @@ describe("scoreAnswers", () => {
 
   it("refuses what cannot be scored", () => {
     expect(() => scoreAnswers([])).toThrow("at least one question");
-    expect(() => scoreAnswers([{ answers: ["a"] }, { answers: [] }])).toThrow(
-      "question 2 has no right answer",
-    );
+  });
+
+  it("counts it right to give no answer where there is none", () => {
+    const none = (prediction?: string | null) => scoreAnswers([{ answers: [], prediction }]);
+    for (const prediction of ["", null, undefined]) {
+      expect([none(prediction).exactMatch, none(prediction).f1]).toEqual([100, 100]);
+    }
+    expect([none("Oslo").exactMatch, none("Oslo").f1]).toEqual([0, 0]);
+    expect(scoreAnswers([{ answers: ["Oslo"], prediction: "" }]).f1).toBe(0);
   });
 });

@@ -154,6 +154,19 @@ describe.skipIf(!hasShared)(`tasks${needsShared}`, () => {
       expect(context[start - 1] ?? " ").toBe(" ");
       expect(context[end] ?? " ").toBe(" ");
     }
+    const all = { topK: 1000, handleImpossibleAnswer: true };
+    const withNone = (await run("question-answering", folder, [{ question, context }], all))
+      .results[0] as Answer[];
+    const first = (name: string) => {
+      const logits = rows(name).flat();
+      return softmax([logits[0]!, ...places.map((place) => logits[place]!)])[0]!;
+    };
+    const none = withNone.find(({ answer }) => answer === "")!;
+    expect(none).toMatchObject({ start: 0, end: 0 });
+    expect(none.score).toBeCloseTo(first("start_logits") * first("end_logits"), 5);
+    expect(withNone.map(({ score }) => score)).toEqual(
+      withNone.map(({ score }) => score).toSorted((left, right) => right - left),
+    );
     const far = await run("question-answering", folder, [{ question, context: long }]);
     const [found] = far.results[0] as Answer[];
     expect(long.slice(found!.start, found!.end)).toBe(found!.answer);

@@ -258,6 +258,30 @@ describe("places of answers", () => {
   });
 });
 
+describe("questions without an answer", () => {
+  const answer = trainingTasks["question-answering"];
+  const encode = (answers: string[], objective: object) => {
+    const own = contextOf("question-answering", { recipe: { objective } });
+    return [...answer.encode(recordOf({ question: "Where?", context: "Anna lives in Oslo.", answers }), own)];
+  };
+
+  test.each([
+    [[]],
+    [[""]],
+  ])("%j points to the first token, where the recipe says that there are such", (answers) => {
+    const [example] = encode(answers, { version_2_with_negative: true });
+    expect(Array.from(example!.places!)).toEqual([0, 0]);
+    expect(() => encode(answers, {})).toThrow("file:1: the answer must not be empty");
+  });
+
+  test("are wanted as fields that may be empty", () => {
+    const fieldsOf = (objective: object) =>
+      answer.fields(contextOf("question-answering", { recipe: { objective } }).recipe);
+    expect(fieldsOf({}).answers).toBe("strings");
+    expect(fieldsOf({ version_2_with_negative: true }).answers).toBe("stringsOrNone");
+  });
+});
+
 describe("texts as blocks", () => {
   test("texts end with the end token; empty ones give nothing; long ones lie in pieces", () => {
     const own = contextOf("fill-mask");
