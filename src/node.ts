@@ -1,28 +1,27 @@
 /** qkv in Node.js: the public API. */
-import { EventEmitter } from "node:events";
 import type { DecodingOptions } from "./generation/decoding-options.ts";
-import { writeReport } from "./runs/node/write-report.ts";
-import type { EvaluateModelOptions } from "./tasks/node/evaluate-model.ts";
 import type { GeneratedIds } from "./tasks/node/generate-ids.ts";
 import { splitHubOptions } from "./tasks/node/hub-models.ts";
-import { type ExperimentProgress, locateExperiment, runExperiment } from "./tasks/node/run-experiment.ts";
 import { findModel } from "./tasks/node/shipped.ts";
 import type { TranslationTrace } from "./tasks/node/trace-translation.ts";
-import { planTraining, type TrainOptions } from "./tasks/node/training-plan.ts";
 import { EngineWorker } from "./tasks/node/worker-client.ts";
 import type { WorkerTasks } from "./tasks/node/worker-protocol.ts";
 import type { WritingControls } from "./tasks/pipelines.ts";
 import type { Translation } from "./tasks/translator.ts";
 import type { TracedValue } from "./tracing/trace.ts";
-import { parseExperiment, type TrialResult } from "./training/experiment.ts";
-import type { Measured, RunEvent, RunOutcome } from "./training/run-events.ts";
-import { Brake } from "./util/brake.ts";
-import { didYouMean, QkvError } from "./util/errors.ts";
-import { eventsUntil } from "./util/events-until.ts";
+import { QkvError, refuseUnknownOptions } from "./util/errors.ts";
 import { type HubOptions, hubOptionNames } from "./weights/node/hub/settings.ts";
 
 export { type BleuOptions, type BleuScore, corpusBleu, sentenceBleu } from "./metrics/bleu.ts";
 export { type ChrfOptions, type ChrfScore, corpusChrf, sentenceChrf } from "./metrics/chrf.ts";
+export {
+  type ExperimentOptions,
+  evaluate,
+  experiment,
+  TrainingJob,
+  train,
+} from "./node-training.ts";
+export type { EvaluateModelOptions } from "./tasks/node/evaluate-model.ts";
 export { downloadModel } from "./tasks/node/hub-models.ts";
 export {
   type ForwardOptions,
@@ -34,7 +33,9 @@ export {
   type WrittenSequences,
 } from "./tasks/node/loaded-model.ts";
 export { type PipelineOf, type PipelineOptions, pipeline } from "./tasks/node/pipeline.ts";
+export type { ExperimentProgress } from "./tasks/node/run-experiment.ts";
 export { openTokenizer as loadTokenizer } from "./tasks/node/tokenizer-folder.ts";
+export type { TrainOptions } from "./tasks/node/training-plan.ts";
 export { type CallControls, FeatureTensor, type Pipelines, type WritingControls } from "./tasks/pipelines.ts";
 export type { PipelineName, PipelineTask } from "./tasks/table.ts";
 export type { Truncation } from "./tasks/task.ts";
@@ -44,29 +45,11 @@ export {
   learnBytePairEncoding,
 } from "./tokenizers/learning/byte-pair-encoding.ts";
 export { Tokenizer } from "./tokenizers/tokenizer.ts";
+export type { TrialResult } from "./training/experiment.ts";
+export type { Measured, RunEvent, RunOutcome } from "./training/run-events.ts";
 export { type ErrorCode, QkvError } from "./util/errors.ts";
 export type { HubOptions, HubProgress } from "./weights/node/hub/settings.ts";
-export type {
-  DecodingOptions,
-  EvaluateModelOptions,
-  ExperimentProgress,
-  GeneratedIds,
-  Measured,
-  RunEvent,
-  RunOutcome,
-  TracedValue,
-  TrainOptions,
-  Translation,
-  TranslationTrace,
-  TrialResult,
-};
-
-function refuseUnknown(where: string, given: object, known: readonly string[]): void {
-  for (const name of Object.keys(given)) {
-    if (known.includes(name)) continue;
-    throw new QkvError("option", `${where}: unknown option "${name}"${didYouMean(name, known)}`);
-  }
-}
+export type { DecodingOptions, GeneratedIds, TracedValue, Translation, TranslationTrace };
 
 /** How the engine runs. */
 export interface EngineOptions {
@@ -115,7 +98,7 @@ export async function loadTranslator(
   model?: string,
   { adapter, ...options }: TranslatorOptions = {},
 ): Promise<LoadedTranslator> {
-  refuseUnknown("loadTranslator", options, [...openOptionNames, "adapter"]);
+  refuseUnknownOptions("loadTranslator", options, [...openOptionNames, "adapter"]);
   const { hub, others } = splitHubOptions(options);
   const folder = await findModel(model, hub);
   const worker = new EngineWorker(others);
@@ -161,7 +144,7 @@ export async function trace(
   text: string,
   options: TraceOptions = {},
 ): Promise<TranslationTrace> {
-  refuseUnknown("trace", options, ["target", "addresses", "threads", ...hubOptionNames]);
+  refuseUnknownOptions("trace", options, ["target", "addresses", "threads", ...hubOptionNames]);
   const { hub, others } = splitHubOptions(options);
   const folder = await findModel(model, hub);
   const { threads: _, ...asked } = others;
@@ -179,7 +162,7 @@ export async function traceInputs(
   inputs: unknown,
   options: Omit<TraceOptions, "target"> = {},
 ): Promise<TracedValue[]> {
-  refuseUnknown("traceInputs", options, ["addresses", "threads", ...hubOptionNames]);
+  refuseUnknownOptions("traceInputs", options, ["addresses", "threads", ...hubOptionNames]);
   const { hub, others } = splitHubOptions(options);
   const { threads: _, ...asked } = others;
   return await inWorker(others, "traceModel", { folder: await findModel(model, hub), inputs, ...asked });
@@ -197,31 +180,9 @@ export async function generateIds(
   options: unknown = {},
   open: OpenOptions = {},
 ): Promise<GeneratedIds> {
-  refuseUnknown("generateIds", open, openOptionNames);
+  refuseUnknownOptions("generateIds", open, openOptionNames);
   const { hub, others } = splitHubOptions(open);
   return await inWorker(others, "generate", { folder: await findModel(model, hub), inputs, options });
-}
-
-/**
- * Measures the model of a run on a part of its recipe's data, or on other files of the same kind: its loss and the
- * metrics of its task.
- */
-export async function evaluate(
-  options: EvaluateModelOptions,
-  engine: EngineOptions & { readonly signal?: AbortSignal } = {},
-): Promise<Measured> {
-  refuseUnknown("evaluate", options, ["run", "split", "files", "data"]);
-  refuseUnknown("evaluate", engine, ["threads", "signal"]);
-  const worker = new EngineWorker(engine.threads === undefined ? {} : { threads: engine.threads });
-  try {
-    return await worker.call(
-      "evaluate",
-      options,
-      engine.signal === undefined ? {} : { signal: engine.signal },
-    );
-  } finally {
-    await worker.dispose();
-  }
 }
 
 async function inWorker<Name extends keyof WorkerTasks>(
@@ -238,161 +199,4 @@ async function inWorker<Name extends keyof WorkerTasks>(
   } finally {
     await worker.dispose();
   }
-}
-
-/**
- * A training that runs in a thread of its own. It tells what happens as "event", or as an async iterator of the events
- * from then on.
- */
-export class TrainingJob extends EventEmitter<{ event: [RunEvent] }> implements AsyncIterable<RunEvent> {
-  /** How it ended; rejects with a QkvError where it failed. */
-  readonly finished: Promise<RunOutcome>;
-  readonly #controller = new AbortController();
-  readonly #brake = new Brake();
-  #isOver = false;
-
-  constructor(options: TrainOptions) {
-    super();
-    this.finished = this.#run(options).finally(() => {
-      this.#isOver = true;
-    });
-  }
-
-  /** Whether it was told to pause and not to go on since. */
-  get isPaused(): boolean {
-    return this.#brake.isOn;
-  }
-
-  /**
-   * Lets the training stand still after the current step, or before the first; `resume` lets it go on as if nothing
-   * had been. Resolves when it stands still, is to go on after all, or has ended.
-   */
-  async pause(): Promise<void> {
-    if (this.#brake.isOn || this.#isOver) return;
-    await new Promise<void>((resolve) => {
-      const end = () => {
-        this.off("event", listener);
-        forget();
-        resolve();
-      };
-      const listener = ({ type }: RunEvent) => type === "paused" && end();
-      this.on("event", listener);
-      this.#brake.set(true);
-      const forget = this.#brake.onChange(end);
-      this.finished.then(end, end);
-    });
-  }
-
-  /** Lets a paused training go on. */
-  resume(): void {
-    this.#brake.set(false);
-  }
-
-  /** Saves a checkpoint and ends after the current step, paused or not. */
-  async stop(): Promise<RunOutcome> {
-    if (!this.#controller.signal.aborted && !this.#isOver) this.emit("event", { type: "stopping" });
-    this.#controller.abort();
-    return await this.finished;
-  }
-
-  [Symbol.asyncIterator](): AsyncGenerator<RunEvent, void, undefined> {
-    const subscribe = (listener: (event: RunEvent) => void) => {
-      this.on("event", listener);
-      return () => this.off("event", listener);
-    };
-    return eventsUntil(subscribe, this.finished);
-  }
-
-  /** Writes the run's report. What was trained does not depend on it, so a failure is told and no more. */
-  async #report(folder: string): Promise<void> {
-    const say = (text: string) => this.emit("event", { type: "message", text });
-    try {
-      const { path } = await writeReport(folder);
-      say(`The report of the run: ${path}`);
-    } catch (error) {
-      say(`There is no report of the run: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
-
-  async #run(options: TrainOptions): Promise<RunOutcome> {
-    const { signal } = this.#controller;
-    const plan = await planTraining(options);
-    const worker = new EngineWorker(options.threads === undefined ? {} : { threads: options.threads });
-    try {
-      const outcome = await worker.call("train", plan, {
-        signal,
-        brake: this.#brake,
-        onEvent: (event) => this.emit("event", event),
-      });
-      await this.#report(plan.directory);
-      return outcome;
-    } catch (error) {
-      if (!(signal.aborted && error instanceof QkvError && error.code === "interrupted")) throw error;
-      this.emit("event", { type: "message", text: error.message });
-      return "interrupted";
-    } finally {
-      await worker.dispose();
-    }
-  }
-}
-
-/** What to compare, and where to put the results. */
-export interface ExperimentOptions {
-  /** A shipped experiment's name, its file or folder, or its JSON. */
-  readonly experiment: string | object;
-  readonly out: string;
-  /** The folder of the recipe's data. Default: `data/NAME` for a shipped experiment, else where it lies. */
-  readonly data?: string;
-  /** Instead of the recipe's, for a first look. */
-  readonly maxSteps?: number;
-  /** Instead of the experiment's. */
-  readonly seeds?: readonly number[];
-  readonly threads?: number;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: ExperimentProgress) => void;
-}
-
-/**
- * Trains every variant of an experiment with every seed, one after another, and writes `results.json`, `results.md`
- * and a picture for each question. What is done already is not done again.
- */
-export async function experiment(options: ExperimentOptions): Promise<readonly TrialResult[]> {
-  const known = ["experiment", "out", "data", "maxSteps", "seeds", "threads", "signal", "onProgress"];
-  refuseUnknown("experiment", options, known);
-  const { out, data, maxSteps, threads, signal = new AbortController().signal, onProgress } = options;
-  const { json, where, dataFolder } = await locateExperiment(options.experiment, data);
-  const { seeds } = options;
-  const asked = seeds === undefined ? json : { ...(json as object), seeds };
-  return await runExperiment({
-    experiment: parseExperiment(asked, where),
-    directory: out,
-    dataFolder,
-    ...(maxSteps !== undefined && { maxSteps }),
-    signal,
-    onProgress: (progress) => onProgress?.(progress),
-    train: async (own, onEvent) => {
-      const job = train({ ...own, ...(threads !== undefined && { threads }) });
-      job.on("event", onEvent);
-      const stop = () => void job.stop().catch(() => {});
-      signal.addEventListener("abort", stop);
-      try {
-        return await job.finished;
-      } finally {
-        signal.removeEventListener("abort", stop);
-      }
-    },
-    // Imported only here, since it brings every model along.
-    measures: async (own) =>
-      (await import("./tasks/training/measures.ts")).measuresOf((await planTraining(own)).recipe),
-    test: async (run) =>
-      await evaluate({ run, split: "test" }, { ...(threads !== undefined && { threads }), signal }),
-  });
-}
-
-/**
- * Starts a training, from a recipe or two text files.
- * What is wrong with options, recipe or files makes `finished` reject before anything is written.
- */
-export function train(options: TrainOptions): TrainingJob {
-  return new TrainingJob(options);
 }

@@ -61,6 +61,13 @@ export function didYouMean(name: string, known: Iterable<string>): string {
   return nearest === undefined ? "" : ` (did you mean "${nearest}"?)`;
 }
 
+/** @throws QkvError "option" for the first option that is not among the known ones, with the nearest of them */
+export function refuseUnknownOptions(where: string, given: object, known: readonly string[]): void {
+  const name = Object.keys(given).find((option) => !known.includes(option));
+  if (name === undefined) return;
+  throw new QkvError("option", `${where}: unknown option "${name}"${didYouMean(name, known)}`);
+}
+
 /** Levenshtein distance, given up at `limit`. */
 function editDistance(left: string, right: string, limit: number): number {
   if (Math.abs(left.length - right.length) >= limit) return limit;

@@ -10,6 +10,7 @@ interface ExperimentFlags {
   data?: string;
   maxSteps?: number;
   seeds?: number[];
+  jobs?: number;
   threads?: number;
   json?: boolean;
 }
@@ -39,11 +40,15 @@ export function defineExperiment(program: Command): void {
     )
     .option("--max-steps <n>", "fewer steps than the recipe's, for a first look", wholeNumber(1))
     .option("--seeds <numbers>", "other seeds than the experiment's, with commas between them", wholeNumbers)
+    .option("--jobs <n>", "trainings at a time, with the cores divided among them", wholeNumber(1))
     .addOption(threadsOption())
     .option("--json", "print one JSON object for each training")
     .addHelpText(
       "after",
-      examples("qkv experiment four-questions --data data/tinyshakespeare --out runs/questions"),
+      examples(
+        "qkv experiment four-questions --data data/tinyshakespeare --out runs/questions",
+        "qkv experiment four-questions --data data/tinyshakespeare --out runs/questions --jobs 2",
+      ),
     )
     .action(async (name: string, { out, json, ...flags }: ExperimentFlags) => {
       const { experiment } = await import("../../node.ts");

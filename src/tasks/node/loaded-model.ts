@@ -1,7 +1,7 @@
 import type { DecodingOptions } from "../../generation/decoding-options.ts";
 import type { Head, ProblemType } from "../../models/family.ts";
 import type { TracedValue } from "../../tracing/trace.ts";
-import { didYouMean, QkvError } from "../../util/errors.ts";
+import { QkvError, refuseUnknownOptions } from "../../util/errors.ts";
 import { camelCase, snakeCase } from "../../util/spelling.ts";
 import { type HubOptions, hubOptionNames } from "../../weights/node/hub/settings.ts";
 import { camelCaseKeys } from "../task.ts";
@@ -101,7 +101,7 @@ const forwardNames: readonly string[] = ["outputHiddenStates", "outputAttentions
  * @throws QkvError "file", "config" or "weights" where the folder is no such model
  */
 export async function loadModel(model: string, options: LoadModelOptions = {}): Promise<LoadedModel> {
-  refuseOthers("loadModel", options, optionNames);
+  refuseUnknownOptions("loadModel", options, optionNames);
   const { hub, others } = splitHubOptions(options);
   const { threads, ...asked } = others;
   const folder = await findModel(model, hub);
@@ -113,7 +113,7 @@ export async function loadModel(model: string, options: LoadModelOptions = {}): 
   return {
     architecture,
     async forward(inputs, given = {}) {
-      refuseOthers("forward", given, forwardNames);
+      refuseUnknownOptions("forward", given, forwardNames);
       const { signal, ...wanted } = given;
       const values = await worker.call(
         "runModel",
@@ -144,13 +144,6 @@ export async function loadModel(model: string, options: LoadModelOptions = {}): 
     },
     dispose: () => worker.dispose(),
   };
-}
-
-function refuseOthers(where: string, given: object, known: readonly string[]): void {
-  for (const name of Object.keys(given)) {
-    if (known.includes(name)) continue;
-    throw new QkvError("option", `${where}: unknown option "${name}"${didYouMean(name, known)}`);
-  }
 }
 
 function wantedOf(given: { readonly outputHiddenStates?: unknown; readonly outputAttentions?: unknown }) {

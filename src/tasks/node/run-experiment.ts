@@ -33,6 +33,8 @@ export interface RunExperimentOptions {
   readonly dataFolder: string;
   /** Instead of the recipe's, for a first look. */
   readonly maxSteps?: number;
+  /** How many are trained at a time; default: 1. */
+  readonly jobs?: number;
   readonly signal: AbortSignal;
   /** Trains one variant to its end. */
   train(options: TrainOptions, onEvent: (event: RunEvent) => void): Promise<RunOutcome>;
@@ -57,35 +59,36 @@ export async function locateExperiment(
 
 /** Trains every variant with every seed, and writes tables and pictures of what came out. */
 export async function runExperiment(options: RunExperimentOptions): Promise<readonly TrialResult[]> {
-  const { experiment, directory } = options;
+  const { experiment, directory, jobs = 1 } = options;
   await mkdir(directory, { recursive: true });
   const resultsFile = join(directory, "results.json");
-  const results = await readResults(resultsFile);
   const trials = experiment.questions.flatMap((question) =>
     question.variants.flatMap((variant) => experiment.seeds.map((seed) => ({ question, variant, seed }))),
   );
-  for (const trial of trials) if (!results.some(isOf(trial))) await checkTrial(options, trial);
-  for (const [done, trial] of trials.entries()) {
+  const results = await readResults(resultsFile);
+  const resultOf = (trial: Trial) => results.find(isOf(trial));
+  let saved = Promise.resolve();
+  const save = () => {
+    results.sort((left, right) => trials.findIndex(isTrialOf(left)) - trials.findIndex(isTrialOf(right)));
+    const text = `${JSON.stringify(results, null, 1)}\n`;
+    saved = saved.then(() => writeFileAtomically(resultsFile, text));
+    return saved;
+  };
+  const missing = trials.filter((trial) => resultOf(trial) === undefined);
+  for (const trial of missing) await checkTrial(options, trial);
+  await inOrder(missing, jobs, waitsFor, async (trial) => {
     const { question, variant, seed } = trial;
+    const done = trials.filter((other) => resultOf(other) !== undefined).length;
     options.onProgress({ done, total: trials.length, question: question.id, variant: variant.name, seed });
-    if (results.some(isOf({ question, variant, seed }))) continue;
-    // What is the same training under another name is done once.
-    const twin = trials.find(
-      (other) =>
-        other.seed === seed &&
-        isSame(choicesOf(other.question, other.variant), choicesOf(question, variant)) &&
-        results.some(isOf(other)),
-    );
-    if (twin !== undefined) {
-      results.push({ ...results.find(isOf(twin))!, question: question.id, variant: variant.name });
-      continue;
-    }
     if (options.signal.aborted)
       throw new QkvError("interrupted", "the experiment was stopped; it goes on from here");
-    results.push(await runTrial(options, trial));
-    await writeFileAtomically(resultsFile, `${JSON.stringify(results, null, 1)}\n`);
-  }
-  await writeFileAtomically(resultsFile, `${JSON.stringify(results, null, 1)}\n`);
+    // What is the same training under another name is done once.
+    const twin = trials.find((other) => isSameTraining(other, trial) && resultOf(other) !== undefined);
+    const names = { question: question.id, variant: variant.name };
+    results.push({ ...(twin === undefined ? await runTrial(options, trial) : resultOf(twin)!), ...names });
+    await save();
+  });
+  await save();
   for (const { id, question, variants, metric, split } of experiment.questions) {
     const rows = variants.map(({ name }) => ({
       name,
@@ -102,9 +105,10 @@ export async function runExperiment(options: RunExperimentOptions): Promise<read
 }
 
 /** Whether a result is that of a trial. */
-const isOf =
-  (trial: Trial) =>
-  (result: TrialResult): boolean =>
+const isOf = (trial: Trial) => (result: TrialResult) => isTrialOf(result)(trial);
+const isTrialOf =
+  (result: TrialResult) =>
+  (trial: Trial): boolean =>
     result.question === trial.question.id &&
     result.variant === trial.variant.name &&
     result.seed === trial.seed;
@@ -117,7 +121,52 @@ const choicesOf = ({ id, recipe, data, split }: Question, { set }: Variant) => (
   split,
   set,
 });
-const isSame = (left: object, right: object): boolean => JSON.stringify(left) === JSON.stringify(right);
+const isSameTraining = (left: Trial, right: Trial): boolean =>
+  left.seed === right.seed &&
+  JSON.stringify(choicesOf(left.question, left.variant)) ===
+    JSON.stringify(choicesOf(right.question, right.variant));
+
+/** Whether a trial can begin only when another is over: it uses its run, or is the same training under another name. */
+const waitsFor = (trial: Trial, other: Trial): boolean =>
+  isSameTraining(trial, other) ||
+  (trial.seed === other.seed &&
+    trial.question.id === other.question.id &&
+    runsIn(trial.variant.set).includes(other.variant.name));
+
+/**
+ * Does some things at a time, in their order as far as those that they need are over. When one fails no more are begun,
+ * and the error is told when those that are under way have ended.
+ * @param needs - whether an item must wait for another before it
+ */
+async function inOrder<Item>(
+  items: readonly Item[],
+  jobs: number,
+  needs: (item: Item, other: Item) => boolean,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const waiting = [...items];
+  const running = new Map<Item, Promise<void>>();
+  let failure: { readonly reason: unknown } | undefined;
+  const isReady = (item: Item, index: number) =>
+    ![...running.keys(), ...waiting.slice(0, index)].some((other) => needs(item, other));
+  const begin = (item: Item) => {
+    const end = work(item)
+      .catch((reason: unknown) => {
+        failure ??= { reason };
+      })
+      .finally(() => running.delete(item));
+    running.set(item, end);
+  };
+  while (running.size > 0 || (waiting.length > 0 && failure === undefined)) {
+    while (failure === undefined && running.size < jobs) {
+      const ready = waiting.findIndex(isReady);
+      if (ready < 0) break;
+      begin(waiting.splice(ready, 1)[0] as Item);
+    }
+    await Promise.race(running.values());
+  }
+  if (failure !== undefined) throw failure.reason;
+}
 
 async function readResults(path: string): Promise<TrialResult[]> {
   if ((await kindOf(path)) === undefined) return [];

@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from "node:path";
 import { modelTaskNames } from "../../training/model-tasks.ts";
 import { overrideRecipe, parseRecipe, type Recipe } from "../../training/recipe.ts";
-import { didYouMean, QkvError } from "../../util/errors.ts";
+import { didYouMean, QkvError, refuseUnknownOptions } from "../../util/errors.ts";
 import { fileError } from "../../util/node/file-error.ts";
 import {
   checkSameModel,
@@ -99,10 +99,7 @@ interface Origin {
  * @throws QkvError for unknown options and recipe keys, missing files, and a folder that holds a run already
  */
 export async function planTraining(options: TrainOptions): Promise<TrainingPlan> {
-  for (const name of Object.keys(options)) {
-    if ((optionNames as readonly string[]).includes(name)) continue;
-    throw new QkvError("option", `train: unknown option "${name}"${didYouMean(name, optionNames)}`);
-  }
+  refuseUnknownOptions("train", options, optionNames);
   if (typeof options.out !== "string" || options.out === "") {
     throw new QkvError(
       "option",

@@ -1,11 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { basename, join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
 import { runExperiment } from "../../../src/tasks/node/run-experiment.ts";
 import type { TrainOptions } from "../../../src/tasks/node/training-plan.ts";
 import { drawErrorBars, meanAndDeviation } from "../../../src/training/error-bars.ts";
-import { parseExperiment } from "../../../src/training/experiment.ts";
+import { parseExperiment, type TrialResult } from "../../../src/training/experiment.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "qkv-experiment-"));
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
@@ -122,6 +122,75 @@ test("a variant uses the run of one above; what is compared is a metric of the t
   expect(() => parseExperiment(reversed, "e.json")).toThrow(
     'questions.teacher: "student" can use the runs of variants above it only; got "The teacher"',
   );
+});
+
+describe("several trainings at a time", () => {
+  const taught = parseExperiment(
+    {
+      ...json,
+      seeds: [1, 2],
+      questions: [
+        {
+          id: "teacher",
+          question: "What does a teacher give?",
+          variants: [
+            { name: "teacher" },
+            { name: "student", set: { "teacher.from": "${run:teacher}" } },
+            { name: "the same student", set: { "teacher.from": "${run:teacher}" } },
+            { name: "alone", set: { "model.n_embd": 4 } },
+          ],
+        },
+      ],
+    },
+    "e.json",
+  );
+  /** Trainings in the order in which they end; all that are under way go on one step after another. */
+  const run = async (jobs: number, ended: string[] = [], fail?: string) => {
+    let [running, most] = [0, 0];
+    const end = runExperiment({
+      experiment: taught,
+      directory,
+      dataFolder: "/data",
+      jobs,
+      signal: new AbortController().signal,
+      onProgress: () => {},
+      async train({ out, set }, onEvent) {
+        most = Math.max(most, ++running);
+        const name = basename(out);
+        const teacher = (set as Record<string, string>)["teacher.from"];
+        if (teacher !== undefined) expect(ended).toContain(basename(teacher));
+        onEvent({ type: "validation", step: 1, loss: 1, metrics: {}, best: true, seconds: 1 });
+        for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+        running--;
+        if (name === fail) throw new Error("no memory");
+        ended.push(name);
+        return "finished";
+      },
+      measures: () => Promise.resolve(["loss"]),
+      test: () => Promise.reject(new Error("nothing is tested")),
+    });
+    const results = await end.catch((error: Error) => error.message);
+    return { results, ended, most };
+  };
+
+  test("as many as wanted; a student waits for its teacher, and nothing is trained twice", async () => {
+    const { results, ended, most } = await run(3);
+    expect(most).toBe(3);
+    expect(ended.toSorted()).toEqual(
+      ["alone", "student", "teacher"].flatMap((name) => [1, 2].map((seed) => `teacher-${name}-seed-${seed}`)),
+    );
+    expect((results as TrialResult[]).map(({ variant, seed }) => `${variant} ${seed}`)).toEqual(
+      ["teacher", "student", "the same student", "alone"].flatMap((name) => [`${name} 1`, `${name} 2`]),
+    );
+  });
+
+  test("those that are under way end when one fails; no more are begun, and the rest is done later", async () => {
+    const ended: string[] = [];
+    expect((await run(2, ended, "teacher-teacher-seed-1")).results).toBe("no memory");
+    expect(ended).toEqual(["teacher-teacher-seed-2"]);
+    await run(1, ended);
+    expect(ended).toHaveLength(6);
+  });
 });
 
 test("questions of other recipes and data; the same choices for them are another training", async () => {
