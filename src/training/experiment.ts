@@ -19,9 +19,12 @@ const questionSchema = z.strictObject({
   /** Names its files. */
   id: z.string().regex(/^[a-z0-9-]+$/),
   question: z.string(),
-  /** What is else than in the other questions; `data` is a folder in the experiment's data folder. */
+  /**
+   * What is else than in the other questions; `data` is a folder in the experiment's data folder, or null where the
+   * recipe makes its own.
+   */
   recipe: recipe.optional(),
-  data: z.string().optional(),
+  data: z.string().nullable().optional(),
   metric: z.string().optional(),
   split: split.optional(),
   variants: z.array(variantSchema).min(1),
@@ -47,8 +50,8 @@ export interface Question {
   readonly id: string;
   readonly question: string;
   readonly recipe: string | Readonly<Record<string, unknown>>;
-  /** In the experiment's data folder. */
-  readonly data: string;
+  /** A folder in the experiment's data folder; null where the recipe makes its own data. */
+  readonly data: string | null;
   readonly metric: string;
   readonly split: z.output<typeof split>;
   readonly variants: readonly Variant[];

@@ -192,7 +192,7 @@ function trainingOf(options: RunExperimentOptions, trial: Trial): TrainOptions {
     out: folderOf(options, trial, variant.name),
     recipe: question.recipe,
     set: { ...withRuns(variant.set, (name) => folderOf(options, trial, name)), seed },
-    data: join(options.dataFolder, question.data),
+    ...(question.data !== null && { data: join(options.dataFolder, question.data) }),
     resume: true,
     ...(options.maxSteps !== undefined && { maxSteps: options.maxSteps }),
   };

@@ -199,7 +199,11 @@ test("questions of other recipes and data; the same choices for them are another
     {
       ...json,
       seeds: [1],
-      questions: [json.questions[1], { ...json.questions[1], id: "other", recipe: "sst2", data: "reviews" }],
+      questions: [
+        json.questions[1],
+        { ...json.questions[1], id: "other", recipe: "sst2", data: "reviews" },
+        { ...json.questions[1], id: "made", recipe: "small-questions", data: null },
+      ],
     },
     "e.json",
   );
@@ -220,6 +224,7 @@ test("questions of other recipes and data; the same choices for them are another
   expect(asked.map(({ recipe, data }) => [recipe, data])).toEqual([
     [json.recipe, "/data"],
     ["sst2", "/data/reviews"],
+    ["small-questions", undefined],
   ]);
   const { recipe: _, ...without } = json;
   expect(() => parseExperiment(without, "e.json")).toThrow("questions.width: needs a recipe");
