@@ -43,7 +43,7 @@ export async function evaluateModel(
     signal,
     onEvent,
   });
-  const start = await readModelStart(run, task.head(recipe));
+  const start = await readModelStart(await findModel(run), task.head(recipe));
   const context = contextOf(recipe, start, run);
   const evaluator = await evaluatorOf({ task, data, context, onEvent }, split, device, start);
   if (evaluator === undefined) {
