@@ -144,9 +144,12 @@ export class Learner<Tree, Batch> {
     return learner;
   }
 
+  /** How many numbers there are that are not given: a teacher's are not counted, nor those under adapters. */
   get parameterCount(): number {
     let count = 0;
-    for (const { shape } of this.parameters.values()) count += shape.reduce((left, right) => left * right, 1);
+    for (const [address, { shape }] of this.parameters) {
+      if (!this.#objective.fixed?.has(address)) count += shape.reduce((left, right) => left * right, 1);
+    }
     return count;
   }
 

@@ -11,6 +11,12 @@ import { smallModels, smallTraining, writeTrainingData } from "./training-data.t
 const folder = makeFolder();
 writeTrainingData(folder);
 const run = (name: string) => join(folder, "runs", name);
+const startOf = (out: string): { parameters: number } =>
+  readFileSync(join(out, "events.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+    .find(({ type }) => type === "start");
 const tensorsOf = (out: string) => readFloat32Values(readFileSync(join(out, "model.safetensors")));
 const log = (out: string) =>
   readFileSync(join(out, "log.jsonl"), "utf8")
@@ -194,7 +200,11 @@ describe("distillation", () => {
     const student = { ...own, model: students[task], teacher: { from: run(`teacher-${task}`) } };
     const told = await trainTwice(student, `student-${task}`);
     expect(told).toMatch(/Began with \d+ of \d+ parameters of the teacher/);
-    const names = [...tensorsOf(run(`student-${task}`)).keys()];
+    const tensors = tensorsOf(run(`student-${task}`));
+    // The teacher's parameters are not counted as the student's.
+    const size = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
+    expect(startOf(run(`student-${task}`)).parameters).toBe(size);
+    const names = [...tensors.keys()];
     expect(names.filter((name) => name.includes("teacher"))).toEqual([]);
     const measured = JSON.parse(
       await output(["evaluate", run(`student-${task}`), "--split", "validation", "--json"]),
