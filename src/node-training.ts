@@ -119,7 +119,7 @@ export interface ExperimentOptions {
   readonly maxSteps?: number;
   /** Instead of the experiment's. */
   readonly seeds?: readonly number[];
-  /** How many variants are trained at a time; default: 1. */
+  /** How many trainings go on at a time; default: 1. */
   readonly jobs?: number;
   /** Threads of each; default: the cores, at most eight, divided among the jobs. */
   readonly threads?: number;
@@ -164,7 +164,7 @@ export async function experiment(options: ExperimentOptions): Promise<readonly T
     // Imported only here, since it brings every model along.
     measures: async (own) =>
       (await import("./tasks/training/measures.ts")).measuresOf((await planTraining(own)).recipe),
-    test: async (run) => await evaluate({ run, split: "test" }, { threads, signal }),
+    measure: async (run, split) => await evaluate({ run, split }, { threads, signal }),
   });
 }
 

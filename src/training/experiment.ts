@@ -104,6 +104,14 @@ export function parseExperiment(json: unknown, where: string): Experiment {
       `${where}: questions.${question.id}: needs a recipe, here or for the whole experiment`,
     );
   });
+  const folders = questions.flatMap(({ id, variants }) => variants.map(({ name }) => trialName(id, name)));
+  const same = folders.find((name, index) => folders.indexOf(name) !== index);
+  if (same !== undefined) {
+    throw new QkvError(
+      "config",
+      `${where}: two variants would have the run "${same}"; give them names that differ in letters or digits`,
+    );
+  }
   for (const { id, variants } of questions) {
     variants.forEach(({ name, set }, index) => {
       const above = variants.slice(0, index).map((variant) => variant.name);
@@ -117,6 +125,12 @@ export function parseExperiment(json: unknown, where: string): Experiment {
     });
   }
   return { ...others, questions: whole };
+}
+
+/** What the runs of a variant are called, but for the seed. @param id - its question's */
+export function trialName(id: string, variant: string): string {
+  const plain = variant.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-");
+  return `${id}-${plain.replace(/^-|-$/g, "")}`;
 }
 
 const runPattern = /\$\{run:([^}]*)\}/g;
@@ -147,6 +161,8 @@ export const trialSchema = z.object({
   question: z.string(),
   variant: z.string(),
   seed: z.int(),
+  /** Tells this training from others under the same name: of other choices, steps or data. */
+  choices: z.string().optional(),
   parameters: z.int(),
   /** Mean loss of the last steps that were logged; null where none was. */
   trainingLoss: z.number().nullable(),

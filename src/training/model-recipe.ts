@@ -52,7 +52,7 @@ const modelSchema = z.looseObject({
   /** Otherwise the family, with the sizes under the names of its config.json. */
   model_type: z.string().optional(),
   /** What a learned table of positions begins as: drawn at random, or sinusoids of the same spread. */
-  initial_positions: z.enum(["random", "sinusoidal"]).optional(),
+  initial_positions: z.enum(["random", "sinusoidal"]).default("random"),
 });
 
 /** Texts that follow one another, cut into blocks of so many tokens, special ones included; default: what the model reads. */
@@ -236,10 +236,10 @@ function checkTogether(
       "adapters are for a model that was trained before; name it (--model FOLDER, in the recipe model.from), or leave peft out",
     );
   }
-  if (recipe.model.initial_positions !== undefined && recipe.model.from !== undefined) {
+  if (recipe.model.initial_positions === "sinusoidal" && recipe.model.from !== undefined) {
     refuse(
       "model.initial_positions",
-      "is for a new model, and model.from names one that has learned them; leave it out",
+      "is for a new model, and model.from names one that has learned them; leave it out, or say --set initial_positions=random",
     );
   }
   if (recipe.task === "text-generation" && recipe.objective.sampling === "windows") {

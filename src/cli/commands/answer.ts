@@ -17,7 +17,7 @@ export function defineAnswer(program: Command): void {
     .option("--context <text>", "where the answer stands (default: --input, or standard input)");
   addTaskOptions(command, "a text file, read as a whole")
     .option("--top-k <n>", "how many answers to print", wholeNumber(1), 1)
-    .option("--handle-impossible-answer", "tell, too, how likely it is that the text has no answer")
+    .option("--handle-impossible-answer", 'let "no answer" be one of the answers')
     .addHelpText(
       "after",
       examples(

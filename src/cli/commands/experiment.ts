@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Command } from "commander";
-import { examples, given, threadsOption, wholeNumber } from "../arguments.ts";
+import { examples, given, wholeNumber } from "../arguments.ts";
 import { stoppable } from "../stopping.ts";
 import { createProgress } from "../terminal.ts";
 import { print } from "../text-files.ts";
@@ -40,8 +40,12 @@ export function defineExperiment(program: Command): void {
     )
     .option("--max-steps <n>", "fewer steps than the recipe's, for a first look", wholeNumber(1))
     .option("--seeds <numbers>", "other seeds than the experiment's, with commas between them", wholeNumbers)
-    .option("--jobs <n>", "trainings at a time, with the cores divided among them", wholeNumber(1))
-    .addOption(threadsOption())
+    .option("--jobs <n>", "trainings at a time (default: 1)", wholeNumber(1))
+    .option(
+      "--threads <n>",
+      "threads of each (default: the cores, at most 8, divided among the jobs)",
+      wholeNumber(1),
+    )
     .option("--json", "print one JSON object for each training")
     .addHelpText(
       "after",

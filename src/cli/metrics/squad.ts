@@ -7,9 +7,9 @@ export const squad: Metric<string | null, readonly string[]> = {
   decimals: 2,
   references: "several",
   readHypothesis: readTextOrNull,
-  // An empty list says that the text has no answer.
+  // An empty list, or null, says that the text has no answer.
   readReference: (item, place) =>
-    Array.isArray(item) && item.length === 0 ? [] : readAlternatives(item, place),
+    item === null || (Array.isArray(item) && item.length === 0) ? [] : readAlternatives(item, place),
   async open() {
     const { scoreAnswers } = await import("../../metrics/squad.ts");
     const corpus = (

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
@@ -7,6 +8,7 @@ import {
   type Question,
   runsIn,
   type TrialResult,
+  trialName,
   trialSchema,
   type Variant,
   withRuns,
@@ -40,8 +42,8 @@ export interface RunExperimentOptions {
   train(options: TrainOptions, onEvent: (event: RunEvent) => void): Promise<RunOutcome>;
   /** Checks a training without starting it. @returns the names of what is measured, the loss among them */
   measures(options: TrainOptions): Promise<readonly string[]>;
-  /** Measures what was trained on the test data of its recipe. */
-  test(run: string): Promise<Measured>;
+  /** Measures the model that a run kept. */
+  measure(run: string, split: Question["split"]): Promise<Measured>;
   onProgress(progress: ExperimentProgress): void;
 }
 
@@ -65,34 +67,52 @@ export async function runExperiment(options: RunExperimentOptions): Promise<read
   const trials = experiment.questions.flatMap((question) =>
     question.variants.flatMap((variant) => experiment.seeds.map((seed) => ({ question, variant, seed }))),
   );
-  const results = await readResults(resultsFile);
-  const resultOf = (trial: Trial) => results.find(isOf(trial));
+  const known = await readResults(resultsFile);
+  const results = new Map<Trial, TrialResult>();
+  for (const trial of trials) {
+    await checkTrial(options, trial);
+    const name = nameOf(options, trial);
+    // What was measured with other choices is no result of these.
+    const result = known.find((other) => isSameName(other, name) && other.choices === name.choices);
+    if (result !== undefined) results.set(trial, result);
+  }
+  const others = known.filter(
+    (result) => !trials.some((trial) => isSameName(nameOf(options, trial), result)),
+  );
+  const done = () => trials.flatMap((trial) => results.get(trial) ?? []);
   let saved = Promise.resolve();
   const save = () => {
-    results.sort((left, right) => trials.findIndex(isTrialOf(left)) - trials.findIndex(isTrialOf(right)));
-    const text = `${JSON.stringify(results, null, 1)}\n`;
+    const text = `${JSON.stringify([...others, ...done()], null, 1)}\n`;
     saved = saved.then(() => writeFileAtomically(resultsFile, text));
     return saved;
   };
-  const missing = trials.filter((trial) => resultOf(trial) === undefined);
-  for (const trial of missing) await checkTrial(options, trial);
+  const missing = trials.filter((trial) => !results.has(trial));
   await inOrder(missing, jobs, waitsFor, async (trial) => {
     const { question, variant, seed } = trial;
-    const done = trials.filter((other) => resultOf(other) !== undefined).length;
-    options.onProgress({ done, total: trials.length, question: question.id, variant: variant.name, seed });
+    options.onProgress({
+      done: results.size,
+      total: trials.length,
+      question: question.id,
+      variant: variant.name,
+      seed,
+    });
     if (options.signal.aborted)
       throw new QkvError("interrupted", "the experiment was stopped; it goes on from here");
     // What is the same training under another name is done once.
-    const twin = trials.find((other) => isSameTraining(other, trial) && resultOf(other) !== undefined);
-    const names = { question: question.id, variant: variant.name };
-    results.push({ ...(twin === undefined ? await runTrial(options, trial) : resultOf(twin)!), ...names });
+    const twin = trials.find((other) => isSameTraining(other, trial) && results.has(other));
+    results.set(
+      trial,
+      twin === undefined
+        ? await runTrial(options, trial)
+        : { ...results.get(twin)!, ...nameOf(options, trial) },
+    );
     await save();
   });
   await save();
   for (const { id, question, variants, metric, split } of experiment.questions) {
     const rows = variants.map(({ name }) => ({
       name,
-      values: results
+      values: done()
         .filter((result) => result.question === id && result.variant === name)
         .map(({ measured }) => measured[metric]!),
     }));
@@ -100,20 +120,22 @@ export async function runExperiment(options: RunExperimentOptions): Promise<read
     const svg = drawErrorBars(rows, { title: question, axis: `${split} ${unit}` });
     await writeFileAtomically(join(directory, `${id}.svg`), svg);
   }
-  await writeFileAtomically(join(directory, "results.md"), tablesOf(experiment, results));
-  return results;
+  await writeFileAtomically(join(directory, "results.md"), tablesOf(experiment, done()));
+  return done();
 }
 
-/** Whether a result is that of a trial. */
-const isOf = (trial: Trial) => (result: TrialResult) => isTrialOf(result)(trial);
-const isTrialOf =
-  (result: TrialResult) =>
-  (trial: Trial): boolean =>
-    result.question === trial.question.id &&
-    result.variant === trial.variant.name &&
-    result.seed === trial.seed;
+/** What tells a trial's result from others. */
+function nameOf({ maxSteps }: RunExperimentOptions, { question, variant, seed }: Trial) {
+  const text = JSON.stringify([choicesOf(question, variant), maxSteps ?? null]);
+  const choices = createHash("sha256").update(text).digest("hex").slice(0, 16);
+  return { question: question.id, variant: variant.name, seed, choices };
+}
 
-/** Everything that a training depends on besides the seed. */
+const isSameName = (left: TrialName, right: TrialName): boolean =>
+  left.question === right.question && left.variant === right.variant && left.seed === right.seed;
+type TrialName = Pick<TrialResult, "question" | "variant" | "seed" | "choices">;
+
+/** Everything that a result depends on besides the seed. */
 const choicesOf = ({ id, recipe, data, split }: Question, { set }: Variant) => ({
   ...(runsIn(set).length > 0 && { id }),
   recipe,
@@ -121,7 +143,11 @@ const choicesOf = ({ id, recipe, data, split }: Question, { set }: Variant) => (
   split,
   set,
 });
+/** Not where the run itself is wanted by another variant. */
 const isSameTraining = (left: Trial, right: Trial): boolean =>
+  ![left, right].some(({ question, variant }) =>
+    question.variants.some(({ set }) => runsIn(set).includes(variant.name)),
+  ) &&
   left.seed === right.seed &&
   JSON.stringify(choicesOf(left.question, left.variant)) ===
     JSON.stringify(choicesOf(right.question, right.variant));
@@ -184,7 +210,7 @@ interface Trial {
 
 /** The folder of a trial, or of another variant's with the same seed. */
 const folderOf = ({ directory }: RunExperimentOptions, { question, seed }: Trial, variant: string): string =>
-  resolve(directory, "runs", `${question.id}-${fileName(variant)}-seed-${seed}`);
+  resolve(directory, "runs", `${trialName(question.id, variant)}-seed-${seed}`);
 
 function trainingOf(options: RunExperimentOptions, trial: Trial): TrainOptions {
   const { question, variant, seed } = trial;
@@ -216,29 +242,24 @@ async function checkTrial(options: RunExperimentOptions, trial: Trial): Promise<
 
 async function runTrial(options: RunExperimentOptions, trial: Trial): Promise<TrialResult> {
   let parameters = 0;
+  let task: string | undefined;
   let trainingLoss: number | null = null;
-  let kept: Measured | undefined;
+  let translation: Measured | undefined;
   let seconds = 0;
   const training = trainingOf(options, trial);
   const outcome = await options.train(training, (event) => {
-    if (event.type === "start") parameters = event.parameters;
+    if (event.type === "start") ({ parameters, task } = event);
     if (event.type === "step") ({ loss: trainingLoss, seconds } = event);
-    if (event.type === "validation" && (event.best || kept === undefined)) kept = event;
+    // A translator is measured on files of sentences; what its training told last of its best must do.
+    if (event.type === "validation" && task === "translation" && (event.best || translation === undefined))
+      translation = event;
   });
   if (outcome === "interrupted") {
     throw new QkvError("interrupted", "the experiment was stopped; the same command goes on");
   }
-  const { question, variant, seed } = trial;
-  const { loss, metrics } = question.split === "test" ? await options.test(training.out) : kept!;
-  const measured = { loss, ...metrics };
-  return { question: question.id, variant: variant.name, seed, parameters, trainingLoss, measured, seconds };
+  const { loss, metrics } = translation ?? (await options.measure(training.out, trial.question.split));
+  return { ...nameOf(options, trial), parameters, trainingLoss, measured: { loss, ...metrics }, seconds };
 }
-
-const fileName = (name: string): string =>
-  name
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^-|-$/g, "");
 
 /** A table for each question, in Markdown. */
 function tablesOf({ questions }: Experiment, results: readonly TrialResult[]): string {

@@ -154,7 +154,7 @@ function checkMeasures(recipe: ModelRecipe, data: TrainingData<ModelTaskName>): 
 
 /** @throws QkvError "config" where positions are to begin in some way and the model learns none */
 function checkPositions({ model: { initial_positions } }: ModelRecipe, { model }: ModelStart): void {
-  if (initial_positions === undefined || positionTables(model.parameters).size > 0) return;
+  if (initial_positions === "random" || positionTables(model.parameters).size > 0) return;
   throw new QkvError(
     "config",
     `recipe: model.initial_positions: a ${model.modelType} model has no learned table of positions; leave it out`,

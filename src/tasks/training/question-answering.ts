@@ -107,9 +107,10 @@ export const answeringTraining: TrainingTask<"question-answering"> = {
 /** Where the first answer stands in the context, in UTF-16 units; undefined where there is none. */
 function placeOfAnswer({ where, fields }: TrainingRecord): { start: number; end: number } | undefined {
   const { context, answers } = fields as { context: string; answers: string[] };
-  const [answer = ""] = answers;
-  if (answer === "") return undefined;
-  const given = (fields.answer_start as number[] | undefined)?.[0];
+  const first = answers.findIndex((text) => text !== "");
+  if (first < 0) return undefined;
+  const answer = answers[first]!;
+  const given = (fields.answer_start as number[] | undefined)?.[first];
   // Files count code points.
   const start = given === undefined ? context.indexOf(answer) : [...context].slice(0, given).join("").length;
   if (start >= 0 && context.startsWith(answer, start)) return { start, end: start + answer.length };

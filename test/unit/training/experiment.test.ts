@@ -25,9 +25,10 @@ const json = {
 
 test("each variant is trained once with each seed; what is the same or done already is not trained again", async () => {
   const asked: TrainOptions[] = [];
-  const run = () =>
+  const trained = new Map<string, number>();
+  const run = (experiment: object = json) =>
     runExperiment({
-      experiment: parseExperiment(json, "e.json"),
+      experiment: parseExperiment(experiment, "e.json"),
       directory,
       dataFolder: "/data",
       signal: new AbortController().signal,
@@ -36,12 +37,14 @@ test("each variant is trained once with each seed; what is the same or done alre
         asked.push(options);
         const { seed } = options.set as { seed: number };
         onEvent({ type: "start", task: "text-generation", step: 0, maxSteps: 1, parameters: 10 });
-        onEvent({ type: "validation", step: 1, loss: 2 + seed, metrics: {}, best: true, seconds: 1 });
-        onEvent({ type: "validation", step: 2, loss: 9, metrics: {}, best: false, seconds: 1 });
+        trained.set(options.out, seed);
         return "finished";
       },
       measures: () => Promise.resolve(["loss"]),
-      test: () => Promise.reject(new Error("nothing is tested")),
+      measure: (out, split) => {
+        expect(split).toBe("validation");
+        return Promise.resolve({ loss: 2 + trained.get(out)!, metrics: {} });
+      },
     });
   const results = await run();
   expect(asked.map(({ set }) => set)).toEqual([
@@ -66,6 +69,16 @@ test("each variant is trained once with each seed; what is the same or done alre
     "| 8 | 10 | – | 3.500 ± 0.707 | 0 ± 0 |",
   );
   expect(readFileSync(join(directory, "width.svg"), "utf8")).toContain("What does width do?");
+  // Other choices under the same name are another training, and what is not asked for is not told.
+  const changed = {
+    ...json,
+    seeds: [2],
+    questions: [{ ...json.questions[0]!, variants: [{ name: "4", set: { a: 1 } }] }],
+  };
+  expect((await run(changed)).map(({ variant, seed }) => [variant, seed])).toEqual([["4", 2]]);
+  expect(asked).toHaveLength(5);
+  await run({ ...json, seeds: [1] });
+  expect(asked).toHaveLength(5);
 });
 
 test("a variant uses the run of one above; what is compared is a metric of the test data", async () => {
@@ -98,7 +111,7 @@ test("a variant uses the run of one above; what is compared is a metric of the t
         return Promise.resolve("finished");
       },
       measures: () => Promise.resolve(["loss", "accuracy"]),
-      test: (out) =>
+      measure: (out) =>
         Promise.resolve({ loss: 1, metrics: { accuracy: out.includes("teacher-student") ? 0.5 : 0.75 } }),
     });
   await run(taught);
@@ -154,12 +167,11 @@ describe("several trainings at a time", () => {
       jobs,
       signal: new AbortController().signal,
       onProgress: () => {},
-      async train({ out, set }, onEvent) {
+      async train({ out, set }) {
         most = Math.max(most, ++running);
         const name = basename(out);
         const teacher = (set as Record<string, string>)["teacher.from"];
         if (teacher !== undefined) expect(ended).toContain(basename(teacher));
-        onEvent({ type: "validation", step: 1, loss: 1, metrics: {}, best: true, seconds: 1 });
         for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
         running--;
         if (name === fail) throw new Error("no memory");
@@ -167,7 +179,7 @@ describe("several trainings at a time", () => {
         return "finished";
       },
       measures: () => Promise.resolve(["loss"]),
-      test: () => Promise.reject(new Error("nothing is tested")),
+      measure: () => Promise.resolve({ loss: 1, metrics: {} }),
     });
     const results = await end.catch((error: Error) => error.message);
     return { results, ended, most };
@@ -213,13 +225,12 @@ test("questions of other recipes and data; the same choices for them are another
     dataFolder: "/data",
     signal: new AbortController().signal,
     onProgress: () => {},
-    train(options, onEvent) {
+    train(options) {
       asked.push(options);
-      onEvent({ type: "validation", step: 1, loss: 2, metrics: {}, best: true, seconds: 1 });
       return Promise.resolve("finished");
     },
     measures: () => Promise.resolve(["loss"]),
-    test: () => Promise.reject(new Error("nothing is tested")),
+    measure: () => Promise.resolve({ loss: 1, metrics: {} }),
   });
   expect(asked.map(({ recipe, data }) => [recipe, data])).toEqual([
     [json.recipe, "/data"],
@@ -237,6 +248,10 @@ test("mistakes in an experiment's file are told with their place", () => {
   expect(() =>
     parseExperiment({ ...json, questions: [json.questions[0], json.questions[0]] }, "e.json"),
   ).toThrow(/two questions have the id "width"/);
+  const alike = [{ name: "4 layers" }, { name: "4-layers" }];
+  expect(() =>
+    parseExperiment({ ...json, questions: [{ ...json.questions[0]!, variants: alike }] }, "e.json"),
+  ).toThrow('two variants would have the run "width-4-layers"');
   expect(() => parseExperiment({ recipe: {}, questions: [] }, "e.json")).toThrow(/questions: /);
 });
 
