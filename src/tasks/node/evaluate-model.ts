@@ -5,12 +5,13 @@ import type { ModelRecipe } from "../../training/model-recipe.ts";
 import type { Measured, RunEvent } from "../../training/run-events.ts";
 import { QkvError } from "../../util/errors.ts";
 import { parseHubName } from "../../weights/hub-name.ts";
+import { taskOf } from "../training/table.ts";
 import { openModelFolder } from "./model-folder.ts";
 import { readModelKind } from "./model-kind.ts";
 import { readModelStart } from "./model-start.ts";
 import { inspectRunFolder } from "./run-folder.ts";
 import { findModel, kindOf, missingFolder } from "./shipped.ts";
-import { contextOf, taskOf } from "./train-model.ts";
+import { contextOf } from "./train-model.ts";
 import { type Split, TrainingData } from "./training-data.ts";
 import { evaluatorOf } from "./training-examples.ts";
 

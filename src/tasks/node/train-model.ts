@@ -21,7 +21,7 @@ import { longestInput } from "../task.ts";
 import { ExampleList } from "../training/example-list.ts";
 import { sortLabels } from "../training/labels.ts";
 import { measuresOf } from "../training/measures.ts";
-import { trainingTasks } from "../training/table.ts";
+import { type AnyTask, taskOf } from "../training/table.ts";
 import { framesOf } from "../training/text-blocks.ts";
 import { batchesOf } from "../training/training-batches.ts";
 import type { TaskContext, TrainingTask } from "../training/training-task.ts";
@@ -50,8 +50,6 @@ export interface TrainModelOptions {
   readonly brake?: Brake;
   onEvent(event: RunEvent): void;
 }
-
-type AnyTask = TrainingTask<ModelTaskName>;
 
 /**
  * Trains a model of a family, new or from a checkpoint, by a recipe. What is wrong with the recipe or does not fit
@@ -176,11 +174,6 @@ function checkTextLengths({ recipe, longest, tokenizers }: TaskContext): void {
         "leave it out for all that the model reads",
     );
   }
-}
-
-/** The table's types are those of one task each; here it is whichever the recipe names. */
-export function taskOf(recipe: ModelRecipe): AnyTask {
-  return trainingTasks[recipe.task] as unknown as AnyTask;
 }
 
 export function contextOf(

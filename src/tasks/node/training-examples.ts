@@ -6,6 +6,7 @@ import type { ModelTaskName } from "../../training/model-tasks.ts";
 import type { RunEvent } from "../../training/run-events.ts";
 import { Evaluator } from "../training/evaluator.ts";
 import { ExampleList } from "../training/example-list.ts";
+import type { AnyTask } from "../training/table.ts";
 import type {
   ColumnKind,
   ExampleStore,
@@ -16,8 +17,6 @@ import type {
 } from "../training/training-task.ts";
 import { fingerprintOfTokenizers, type ModelStart } from "./model-start.ts";
 import type { Split, TrainingData } from "./training-data.ts";
-
-type AnyTask = TrainingTask<ModelTaskName>;
 
 /** What examples are made of, and whom to tell. */
 export interface ExampleSource {

@@ -1,3 +1,4 @@
+import type { ModelRecipe } from "../../training/model-recipe.ts";
 import type { ModelTaskName } from "../../training/model-tasks.ts";
 import { maskedTokenTraining } from "./fill-mask.ts";
 import { answeringTraining } from "./question-answering.ts";
@@ -22,3 +23,11 @@ export const trainingTasks: { readonly [Name in ModelTaskName]: TrainingTask<Nam
   "question-answering": answeringTraining,
   "sentence-similarity": similarityTraining,
 };
+
+/** A task whichever it is: the table's types are those of one task each. */
+export type AnyTask = TrainingTask<ModelTaskName>;
+
+/** The task that a recipe names. */
+export function taskOf(recipe: ModelRecipe): AnyTask {
+  return trainingTasks[recipe.task] as unknown as AnyTask;
+}
