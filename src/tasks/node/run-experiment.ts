@@ -71,14 +71,12 @@ export async function runExperiment(options: RunExperimentOptions): Promise<read
   const results = new Map<Trial, TrialResult>();
   for (const trial of trials) {
     await checkTrial(options, trial);
-    const name = nameOf(options, trial);
     // What was measured with other choices is no result of these.
-    const result = known.find((other) => isSameName(other, name) && other.choices === name.choices);
+    const { choices } = nameOf(options, trial);
+    const result = known.find((other) => isOf(other, trial) && other.choices === choices);
     if (result !== undefined) results.set(trial, result);
   }
-  const others = known.filter(
-    (result) => !trials.some((trial) => isSameName(nameOf(options, trial), result)),
-  );
+  const others = known.filter((result) => !trials.some((trial) => isOf(result, trial)));
   const done = () => trials.flatMap((trial) => results.get(trial) ?? []);
   let saved = Promise.resolve();
   const save = () => {
@@ -131,9 +129,9 @@ function nameOf({ maxSteps }: RunExperimentOptions, { question, variant, seed }:
   return { question: question.id, variant: variant.name, seed, choices };
 }
 
-const isSameName = (left: TrialName, right: TrialName): boolean =>
-  left.question === right.question && left.variant === right.variant && left.seed === right.seed;
-type TrialName = Pick<TrialResult, "question" | "variant" | "seed" | "choices">;
+/** Whether a result has a trial's name, whatever its choices were. */
+const isOf = (result: TrialResult, { question, variant, seed }: Trial): boolean =>
+  result.question === question.id && result.variant === variant.name && result.seed === seed;
 
 /** Everything that a result depends on besides the seed. */
 const choicesOf = ({ id, recipe, data, split }: Question, { set }: Variant) => ({
@@ -143,7 +141,8 @@ const choicesOf = ({ id, recipe, data, split }: Question, { set }: Variant) => (
   split,
   set,
 });
-/** Not where the run itself is wanted by another variant. */
+
+/** Whether two trials are one training under two names, and nobody wants the run of either by its name. */
 const isSameTraining = (left: Trial, right: Trial): boolean =>
   ![left, right].some(({ question, variant }) =>
     question.variants.some(({ set }) => runsIn(set).includes(variant.name)),
@@ -250,7 +249,7 @@ async function runTrial(options: RunExperimentOptions, trial: Trial): Promise<Tr
   const outcome = await options.train(training, (event) => {
     if (event.type === "start") ({ parameters, task } = event);
     if (event.type === "step") ({ loss: trainingLoss, seconds } = event);
-    // A translator is measured on files of sentences; what its training told last of its best must do.
+    // No run of a translator can be measured by its recipe's data, so what its training told of its best counts.
     if (event.type === "validation" && task === "translation" && (event.best || translation === undefined))
       translation = event;
   });

@@ -13,7 +13,6 @@ import type {
   HeldOut,
   TaskContext,
   TrainingRecord,
-  TrainingTask,
 } from "../training/training-task.ts";
 import { fingerprintOfTokenizers, type ModelStart } from "./model-start.ts";
 import type { Split, TrainingData } from "./training-data.ts";

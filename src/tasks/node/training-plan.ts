@@ -117,7 +117,10 @@ export async function planTraining(options: TrainOptions): Promise<TrainingPlan>
   const generates = recipe.data.generate !== undefined;
   const isOwnText = origin.divided !== undefined || generates || origin.dataFolder === ownText;
   if (generates && options.data !== undefined) {
-    throw new QkvError("option", `${origin.where}: makes its own data; leave the data folder out`);
+    throw new QkvError(
+      "option",
+      `${origin.where}: makes its own data; leave the data folder out (in an experiment, give the question "data": null)`,
+    );
   }
   const dataFolder = isOwnText ? ownText : origin.dataFolder;
   if (origin.divided !== undefined) await checkFiles(Object.values(origin.divided));
