@@ -139,6 +139,9 @@ describe.skipIf(!hasShared)(`verbs${needsShared}`, () => {
     ]);
     expect(json(several)).toHaveLength(3);
     for (const { answer, start, end } of json(several)) expect(context.slice(start, end)).toBe(answer);
+    const question = ["answer", "who sees", ...model, "--context", "the cat sees", "--top-k", "100"];
+    expect(await output(question)).not.toContain("(no answer)");
+    expect(await output([...question, "--handle-impossible-answer"])).toMatch(/^0\.\d{4}\t\(no answer\)$/m);
   });
 
   test("complete, summarize, translate", async () => {

@@ -318,3 +318,65 @@ describe("a folder in which a training is at work", () => {
     expect(code).toBe(2);
   });
 });
+
+describe("what recipes do to positions and texts", () => {
+  test("learned positions that begin as sinusoids: neighbours are equally far from each other everywhere", async () => {
+    const positions = async (initial: object, out: string) => {
+      const recipe = {
+        task: "fill-mask",
+        data: { train: "text.txt" },
+        model: { ...smallModels.bert, ...initial },
+        training: { learning_rate: 1e-9 },
+      };
+      await output(args(recipe, out, 1));
+      const { data, shape } = tensorsOf(run(out)).get("bert.embeddings.position_embeddings.weight")!;
+      const width = shape[1]!;
+      const product = (left: number, right: number) =>
+        data
+          .subarray(left * width, (left + 1) * width)
+          .reduce((sum, value, index) => sum + value * data[right * width + index]!, 0);
+      return Math.abs(product(2, 3) - product(7, 8)) / product(2, 2);
+    };
+    expect(await positions({ initial_positions: "sinusoidal" }, "waves")).toBeLessThan(1e-3);
+    expect(await positions({}, "drawn")).toBeGreaterThan(1e-2);
+  });
+
+  test("pieces and words that are altered in each epoch go on exactly after a stop", async () => {
+    const recipe = (objective: object) => ({
+      task: "token-classification",
+      data: { train: "tags.conll", column_names: ["tokens", "tags"] },
+      model: smallModels.bert,
+      objective,
+    });
+    await trainTwice(recipe({ piece_dropout: 0.4, word_dropout: 0.2 }), "altered");
+    await output(args(recipe({ word_dropout: 0.2 }), "whole-pieces", 6));
+    const losses = (name: string) => log(run(name)).map(({ loss }) => loss);
+    expect(losses("altered")).not.toEqual(losses("whole-pieces"));
+  });
+
+  test("questions without an answer are learned and measured, where the recipe expects them", async () => {
+    const records = ["train", "valid"].map((part) => {
+      const name = part === "train" ? "open-questions.jsonl" : "valid-open-questions.jsonl";
+      const lines = Array.from({ length: 40 }, (_, index) => {
+        const answers = index % 2 === 0 ? ["cat"] : [];
+        return JSON.stringify({ question: "What is it?", context: "The red cat sleeps.", answers });
+      });
+      writeFileSync(join(folder, name), `${lines.join("\n")}\n`);
+      return name;
+    });
+    const recipe = (objective: object) => ({
+      task: "question-answering",
+      data: { train: records[0]! },
+      model: smallModels.bert,
+      objective,
+    });
+    await output(args(recipe({ version_2_with_negative: true }), "open-questions", 4));
+    const measured = JSON.parse(
+      await output(["evaluate", run("open-questions"), "--split", "validation", "--json"]),
+    );
+    expect(measured.exact_match).toBeGreaterThanOrEqual(0);
+    const { code, stderr } = await qkv(args(recipe({}), "closed-questions", 4));
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/open-questions\.jsonl:2: .*a list of texts, at least one/);
+  });
+});
