@@ -24,7 +24,7 @@ import { measuresOf } from "../training/measures.ts";
 import { type AnyTask, taskOf } from "../training/table.ts";
 import { framesOf } from "../training/text-blocks.ts";
 import { batchesOf } from "../training/training-batches.ts";
-import type { TaskContext, } from "../training/training-task.ts";
+import type { TaskContext } from "../training/training-task.ts";
 import { adaptStart, writeAdaptedModel } from "./adapted-start.ts";
 import { initializeFromTeacher, openTeacher } from "./distillation-teacher.ts";
 import {
