@@ -6,7 +6,7 @@ const longestHistory = 256;
 
 /** What is remembered of the steps so far: how fast they went, and the course of the losses. */
 export class Course {
-  readonly #total: number;
+  readonly #total: number | undefined;
   readonly #marks: { readonly time: number; readonly step: number }[] = [];
   #step = 0;
   #losses: number[] = [];
@@ -14,7 +14,8 @@ export class Course {
   #lossesEach = 1;
   #lossesInLast = 1;
 
-  constructor(total: number) {
+  /** @param total - how many steps there are, where that is known */
+  constructor(total: number | undefined) {
     this.#total = total;
   }
 
@@ -35,7 +36,7 @@ export class Course {
   /** Seconds to the end at the speed of the last minute, if there is a speed yet. */
   secondsLeft(): number | undefined {
     const first = this.#marks[0];
-    if (first === undefined || this.#step <= first.step) return undefined;
+    if (this.#total === undefined || first === undefined || this.#step <= first.step) return undefined;
     const seconds = (performance.now() - first.time) / 1000;
     return (seconds / (this.#step - first.step)) * Math.max(0, this.#total - this.#step);
   }

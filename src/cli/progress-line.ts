@@ -65,20 +65,21 @@ const sparklineColumns = { least: 8, most: 24 };
  */
 export function barPieces(
   fields: ProgressFields,
-  { total, label }: { readonly total: number; readonly label: string },
+  { total, label }: { readonly total: number | undefined; readonly label: string },
   course: Course,
   width: number,
 ): Piece[] {
+  const step = stepText(fields.step, total);
   const texts: Partial<Record<Part, string>> = {
     ...fieldTexts(fields, course, shortFieldNames),
     label: printable(label),
-    percent: `${String(percentDone(fields.step, total)).padStart(3)}%`,
-    step: stepText(fields.step, total),
+    ...(total !== undefined && { percent: `${String(percentDone(fields.step, total)).padStart(3)}%` }),
+    step,
   };
   const columns: Partial<Record<Part, number>> = {};
   let left = width + gap;
   for (const part of byImportance) {
-    const needed = neededColumns(part, texts[part], course);
+    const needed = part === "bar" && total === undefined ? 0 : neededColumns(part, texts[part], course);
     if (needed === 0 || needed + gap > left) continue;
     columns[part] = needed;
     left -= needed + gap;
@@ -92,14 +93,14 @@ export function barPieces(
     columns[part] = Math.min(given + left, Math.max(given, most));
     left -= columns[part] - given;
   }
-  if (Object.keys(columns).length === 0) return [{ text: cutToWidth(texts.percent!.trim(), width) }];
+  if (Object.keys(columns).length === 0) return [{ text: cutToWidth((texts.percent ?? step).trim(), width) }];
 
   const pieces: Piece[] = [];
   for (const part of parts) {
     const given = columns[part];
     if (given === undefined) continue;
     if (pieces.length > 0) pieces.push({ text: " ".repeat(gap) });
-    pieces.push(...piecesOf(part, texts[part] ?? "", given, fields.step / total, course));
+    pieces.push(...piecesOf(part, texts[part] ?? "", given, fields.step / (total ?? 1), course));
   }
   return pieces;
 }
@@ -142,12 +143,13 @@ function withoutPeaks(values: readonly number[]): number[] {
 /** The line that is printed where there is no terminal. */
 export function plainLine(
   fields: ProgressFields,
-  { total, label }: { readonly total: number; readonly label: string },
+  { total, label }: { readonly total: number | undefined; readonly label: string },
   course: Course,
 ): string {
   const steps = `${printable(label)} ${stepText(fields.step, total).trimStart()}`;
   const texts = Object.values(fieldTexts(fields, course, fieldNames));
-  return [`${steps} (${percentDone(fields.step, total)}%)`, ...texts].join(", ");
+  const percent = total === undefined ? "" : ` (${percentDone(fields.step, total)}%)`;
+  return [`${steps}${percent}`, ...texts].join(", ");
 }
 
 type Field = Exclude<keyof ProgressFields, "step">;
@@ -193,8 +195,9 @@ const fieldFormats: { readonly [Name in Field]: (value: number) => string } = {
   secondsLeft: formatDuration,
 };
 
-/** "8,400/20,000", the first number padded so that what follows keeps its place. */
-function stepText(step: number, total: number): string {
+/** "8,400/20,000", the first number padded so that what follows keeps its place; of an unknown total "8,400". */
+function stepText(step: number, total: number | undefined): string {
+  if (total === undefined) return formatWhole(step);
   const whole = formatWhole(total);
   return `${formatWhole(step).padStart(whole.length)}/${whole}`;
 }

@@ -9,8 +9,8 @@ export { formatCount, formatDuration, sparkline } from "../util/format.ts";
 export type { ProgressFields } from "./progress-line.ts";
 
 export interface ProgressOptions {
-  /** How many steps there are in all. */
-  readonly total: number;
+  /** How many steps there are in all; undefined where that is not known before. */
+  readonly total: number | undefined;
   /** What is done, in a word or two. */
   readonly label: string;
   /** Where there is no terminal: a line at most this often. Default 10 seconds. */

@@ -25,7 +25,7 @@ import {
 export interface Preparing {
   readonly what: string;
   readonly done: number;
-  readonly total: number;
+  readonly total?: number;
 }
 
 /** How a run stands, for the page and for programs. */
@@ -116,9 +116,10 @@ function progressPart({ preparing, step, maxSteps, secondsLeft, status }: Dashbo
       : [
           preparing.done,
           preparing.total,
-          `${preparing.what}: ${formatCount(preparing.done)} of ${formatCount(preparing.total)}`,
+          `${preparing.what}: ${formatCount(preparing.done)}${preparing.total === undefined ? "" : ` of ${formatCount(preparing.total)}`}`,
         ];
-  if (total === undefined || total === 0) return "";
+  if (total === undefined) return preparing === undefined ? "" : `<p class="muted">${escapeHtml(what)}</p>`;
+  if (total === 0) return "";
   const percent = Math.min(100, (100 * done) / total).toFixed(1);
   return `<p class="muted">${escapeHtml(what)}</p><div class="bar"><i style="width:${percent}%"></i></div>`;
 }

@@ -59,7 +59,8 @@ export type RunEvent =
   | ValidationRecord
   | SampleRecord
   | { readonly type: "message"; readonly text: string }
-  | { readonly type: "preparing"; readonly what: string; readonly done: number; readonly total: number }
+  /** `total` is left out where it is not known before. */
+  | { readonly type: "preparing"; readonly what: string; readonly done: number; readonly total?: number }
   | {
       readonly type: "start";
       readonly task: Recipe["task"];

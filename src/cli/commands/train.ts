@@ -204,7 +204,7 @@ class TrainingView implements View {
     process.stderr.write(`${what}.${command === undefined ? "" : ` Try it: ${command}`}\n`);
   }
 
-  #begin(label: string, total: number): void {
+  #begin(label: string, total: number | undefined): void {
     if (this.#label === label) return;
     this.#progress?.done();
     this.#label = label;

@@ -49,7 +49,7 @@ export async function trainingExamples(
       for await (const { examples } of data.examples("train", encode)) yield* examples;
     },
     placeOf: () => place,
-    onProgress: (done) => onEvent({ type: "preparing", what: "tokenizing train", done, total: done }),
+    onProgress: (done) => onEvent({ type: "preparing", what: "tokenizing train", done }),
     signal,
   });
   const reused = prepared.reused ? ", as they were prepared before" : "";

@@ -31,8 +31,8 @@ export interface UnigramOptions {
   shrinkingFactor?: number;
   /** `eos` (default): a text's tokens end with `</s>`; `none`: nothing is put around. */
   template?: "none" | "eos";
-  /** Called after each round with the tokens that are left and their goal. */
-  onProgress?: (tokens: number, goal: number) => void;
+  /** Called after each round with how many of the candidates have gone, and how many are to go. */
+  onProgress?: (gone: number, goal: number) => void;
 }
 
 const defaultVocabSize = 8000;
@@ -77,9 +77,10 @@ export async function learnUnigram(
   const wanted = vocabSize - specialTokens.length;
 
   let pieces = seedPieces(words, characterCounts, options.maxPieceLength ?? 16);
+  const surplus = Math.max(0, pieces.length - wanted);
   for (;;) {
     for (let step = 0; step < stepsPerRound; step++) pieces = reestimate(pieces, expectCounts(pieces, words));
-    onProgress?.(Math.max(pieces.length, wanted), wanted);
+    onProgress?.(Math.min(surplus, surplus + wanted - pieces.length), surplus);
     if (pieces.length <= wanted * spare) break;
     pieces = pruneByLoss(
       pieces,

@@ -208,6 +208,18 @@ describe("lines where there is no terminal", () => {
     expect(stream.text).toBe("read 3/3 (100%)\n");
   });
 
+  test("tell no share of what is not known before", () => {
+    for (const isTTY of [false, true]) {
+      const stream = new FakeStream({ isTTY });
+      const options = { total: undefined, label: "tokenizing" };
+      const progress = createProgress(stream as unknown as NodeJS.WriteStream, options);
+      progress.update({ step: 1024 });
+      expect(stream.text).toContain("1,024");
+      expect(stream.text).not.toMatch(/%|━|─|left/);
+      progress.done();
+    }
+  });
+
   test("are what a terminal without cursor gets", () => {
     vi.stubEnv("TERM", "dumb");
     const stream = new FakeStream({ colors: true });

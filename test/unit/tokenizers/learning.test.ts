@@ -135,6 +135,17 @@ describe("a unigram model", () => {
     );
   });
 
+  test("tells how many of its candidates have gone", async () => {
+    const reports: number[][] = [];
+    const onProgress = (...report: number[]) => reports.push(report);
+    const numbers = Array.from({ length: 200 }, (_, index) => `${index * 7919} ${index * 104729}`);
+    await learnUnigram(numbers, { vocabSize: 40, onProgress });
+    expect(reports.length).toBeGreaterThan(1);
+    expect(reports.map(([gone]) => gone)).toEqual(reports.map(([gone]) => gone).sort((a, b) => a! - b!));
+    const goal = reports[0]![1]!;
+    expect(reports.every((report) => report[1] === goal && report[0]! >= 0 && report[0]! <= goal)).toBe(true);
+  });
+
   test.each([
     [{ vocabSize: 5 }, /vocabulary must hold/],
     [{ shrinkingFactor: 1 }, /shrinkingFactor/],
