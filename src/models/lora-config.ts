@@ -19,7 +19,7 @@ export const loraChoices = {
       error: 'must be a list of names, a regular expression or "all-linear"',
     })
     .default("all-linear"),
-  /** Modules that are learned as a whole; null = what scores labels. */
+  /** Modules that are learned as a whole; null = what scores labels. Modules that begin anew are among them anyway. */
   modules_to_save: z.array(z.string()).nullable().default(null),
   /** Whether changes are scaled by alpha / sqrt(r) rather than alpha / r. Source: Kalajdzievski, 2023. */
   use_rslora: z.boolean().default(false),

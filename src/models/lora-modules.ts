@@ -21,7 +21,8 @@ const scores: readonly string[] = ["vocab", "label", "span"];
 /** What PEFT saves of every classifier, whichever of these it has. */
 const usualHeads: readonly string[] = ["classifier", "score"];
 
-export function chooseModules(model: Model, config: LoraConfig): ChosenModules {
+/** @param begun - the addresses of parameters that a checkpoint did not have, such as a new classifier's */
+export function chooseModules(model: Model, config: LoraConfig, begun: Iterable<string> = []): ChosenModules {
   const specs = listParameters(model.parameters);
   const places = checkpointPlaces(specs.keys(), model.names);
   const nameOf = (address: string): string => {
@@ -30,7 +31,10 @@ export function chooseModules(model: Model, config: LoraConfig): ChosenModules {
     return model.head === "base" && name.startsWith(base) ? name.slice(base.length) : name;
   };
   const meant = chooseTargets(specs, places, nameOf, config.target_modules);
-  const { saved, savedModules } = chooseSaved(specs, nameOf, config.modules_to_save);
+  const ofBegun = [...begun].map((address) => moduleOf(nameOf(address), model.names.base));
+  const wanted = config.modules_to_save ?? modulesOfLabels(specs, nameOf);
+  const more = ofBegun.filter((module) => !wanted.some((each) => isWithin(`${module}.`, each)));
+  const { saved, savedModules } = chooseSaved(specs, nameOf, [...wanted, ...new Set(more)]);
   const targets = new Map([...meant].filter(([weight]) => !saved.includes(weight)));
   if (targets.size === 0) {
     throw new QkvError(
@@ -110,19 +114,26 @@ function wholeName(pattern: string): (module: string) => boolean {
   }
 }
 
+/** The modules that score labels. */
+function modulesOfLabels(specs: Specs, nameOf: (address: string) => string): string[] {
+  const ofLabels = [...specs.keys()].filter((address) =>
+    specs.get(address)!.dims.some(({ name }) => name === "label" || name === "span"),
+  );
+  return [...new Set(ofLabels.map((address) => nameOf(address).split(".")[0]!))];
+}
+
+/** `pooler.dense` of `bert.pooler.dense.weight`. */
+function moduleOf(name: string, base: string): string {
+  const plain = name.startsWith(base) ? name.slice(base.length) : name;
+  return plain.slice(0, plain.lastIndexOf("."));
+}
+
 function chooseSaved(
   specs: Specs,
   nameOf: (address: string) => string,
-  wanted: LoraConfig["modules_to_save"],
+  wanted: readonly string[],
 ): { saved: string[]; savedModules: string[] } {
   const all = [...specs.keys()];
-  if (wanted === null) {
-    const ofLabels = all.filter((address) =>
-      specs.get(address)!.dims.some(({ name }) => name === "label" || name === "span"),
-    );
-    const modules = new Set(ofLabels.map((address) => nameOf(address).split(".")[0]!));
-    return chooseSaved(specs, nameOf, [...modules]);
-  }
   const saved = new Set<string>();
   const savedModules: string[] = [];
   for (const module of wanted) {

@@ -39,10 +39,11 @@ export interface Adaptation {
 
 /**
  * Puts adapters beside linear layers of a model.
+ * @param begun - the addresses of parameters that the checkpoint does not have; they are learned as a whole
  * @throws QkvError "config" for a module that there is not, or that cannot have an adapter
  */
-export function adaptModel(base: Model, config: LoraConfig): Adaptation {
-  const { targets, targetModules, saved, savedModules } = chooseModules(base, config);
+export function adaptModel(base: Model, config: LoraConfig, begun: Iterable<string> = []): Adaptation {
+  const { targets, targetModules, saved, savedModules } = chooseModules(base, config, begun);
   const scale = config.lora_alpha / (config.use_rslora ? Math.sqrt(config.r) : config.r);
   const specs = listParameters(base.parameters);
   const layers: AdaptedLayer[] = [];

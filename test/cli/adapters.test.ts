@@ -147,6 +147,39 @@ describe.skipIf(!hasShared)(`adapters${needsShared}`, () => {
     expect(code).toBe(2);
   });
 
+  test("train: what the base model does not have is learned and saved with the adapters", async () => {
+    const model = makeModelFolder("bert/maskedlm", await wordPiece());
+    const rows = ["the cat sees a tree\tanimal", "ten green trees\tplant"];
+    writeFileSync(join(folder, "two.tsv"), `text\tlabel\n${rows.join("\n")}\n`);
+    const [train, run] = [join(folder, "two.tsv"), join(folder, "more")];
+    const given = [
+      "--task",
+      "text-classification",
+      "--model",
+      model,
+      "--train",
+      train,
+      "--validation",
+      train,
+    ];
+    const peft = 'training.peft={"r":2,"target_modules":["query","dense"]}';
+    await output(["train", ...given, "--out", run, "--max-steps", "3", "--set", peft]);
+    const adapter = join(run, "adapter");
+    const { modules_to_save } = JSON.parse(readFileSync(join(adapter, "adapter_config.json"), "utf8"));
+    expect(modules_to_save).toEqual(["classifier", "pooler.dense"]);
+    const names = [...parse(readFileSync(join(adapter, "adapter_model.safetensors"))).tensors.keys()];
+    expect(names.filter((name) => name.includes("pooler"))).toEqual([
+      "base_model.model.bert.pooler.dense.bias",
+      "base_model.model.bert.pooler.dense.weight",
+    ]);
+    const classify = async (...args: string[]) =>
+      JSON.parse(await output(["classify", ...args, "--json", "ten green trees"])).labels[0];
+    const merged = await classify("--model", run);
+    const beside = await classify("--model", model, "--adapter", adapter);
+    expect(beside.label).toBe(merged.label);
+    expect(beside.score).toBeCloseTo(merged.score, 5);
+  });
+
   test("what is no adapter is refused", async () => {
     const model = makeModelFolder("bert/seqcls", await wordPiece());
     const missing = await qkv(["classify", "--model", model, "--adapter", folder, "the cat"]);

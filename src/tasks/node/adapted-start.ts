@@ -33,14 +33,14 @@ export async function adaptStart(
   if (training.peft === null) return undefined;
   const from = await baseFolder();
   if (from === undefined) throw new QkvError("internal", `recipe ${name}: adapters without a model to adapt`);
-  const adaptation = adaptModel(start.model, training.peft);
   const arrays = new Map<string, DeviceArray>();
   for (const [address, spec] of listParameters(start.model.parameters)) {
     const array = device.allocate("float32", shapeOf(spec));
     await array.write(initialValues(spec, address, training.seed));
     arrays.set(address, array);
   }
-  await loadBase(from, start.model, arrays);
+  const { absent } = await loadBase(from, start.model, arrays);
+  const adaptation = adaptModel(start.model, training.peft, absent);
   return {
     from,
     adaptation,
