@@ -184,8 +184,8 @@ const trainingSchema = z
     per_device_train_batch_size: count.optional(),
     /** Most tokens of a batch, padding counted, where the rows are not given. */
     max_tokens: count.default(4096),
-    /** Rows of a batch at validation. */
-    per_device_eval_batch_size: count.default(32),
+    /** Rows of a batch at validation; default: as many as in training. */
+    per_device_eval_batch_size: count.optional(),
     /** The loss, or one of the task's metrics. */
     metric_for_best_model: z.string().default("loss"),
   })

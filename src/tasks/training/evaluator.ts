@@ -86,13 +86,24 @@ export class Evaluator<Name extends ModelTaskName> {
     return { loss, metrics: { ...tally?.finish(loss), ...tried?.metrics }, samples: tried?.samples ?? [] };
   }
 
-  /** Examples of similar length together. */
+  /** Examples of similar length together; batches as large as those of training where the recipe does not say. */
   *#batches(): Generator<number[]> {
     const { set } = this.#heldOut;
-    const rows = this.#context.recipe.training.per_device_eval_batch_size;
+    const { per_device_train_batch_size, max_tokens } = this.#context.recipe.training;
+    const rows = this.#context.recipe.training.per_device_eval_batch_size ?? per_device_train_batch_size;
     const order = Array.from({ length: set.length }, (_, index) => index);
     order.sort((left, right) => set.width(left) - set.width(right));
-    for (let start = 0; start < order.length; start += rows) yield order.slice(start, start + rows);
+    let batch: number[] = [];
+    for (const index of order) {
+      const isFull =
+        rows === undefined ? (batch.length + 1) * set.width(index) > max_tokens : batch.length === rows;
+      if (isFull && batch.length > 0) {
+        yield batch;
+        batch = [];
+      }
+      batch.push(index);
+    }
+    yield batch;
   }
 
   #rowOf(data: Float32Array, shape: readonly number[], row: number): Logits {
