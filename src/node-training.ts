@@ -162,8 +162,8 @@ export async function experiment(options: ExperimentOptions): Promise<readonly T
       }
     },
     // Imported only here, since it brings every model along.
-    measures: async (own) =>
-      (await import("./tasks/training/measures.ts")).measuresOf((await planTraining(own)).recipe),
+    measures: async (own, check) =>
+      await (await import("./tasks/node/check-training.ts")).checkTraining(own, check),
     measure: async (run, split) => await evaluate({ run, split }, { threads, signal }),
   });
 }

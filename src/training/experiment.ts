@@ -73,11 +73,12 @@ export interface Experiment {
 export function parseExperiment(json: unknown, where: string): Experiment {
   const parsed = experimentSchema.safeParse(json, { error: ruleOf });
   if (!parsed.success) {
-    const known = Object.keys(experimentSchema.shape);
-    const problems = parsed.error.issues.map((issue) =>
+    const problems = parsed.error.issues.map(({ path, ...issue }) =>
       issue.code === "unrecognized_keys"
-        ? issue.keys.map((key) => `unknown key "${key}"${didYouMean(key, known)}`).join("; ")
-        : `${issue.path.join(".") || "experiment"}: ${issue.message}`,
+        ? issue.keys
+            .map((key) => `unknown key "${[...path, key].join(".")}"${didYouMean(key, keysAt(path))}`)
+            .join("; ")
+        : `${path.join(".") || "experiment"}: ${issue.message}`,
     );
     throw new QkvError("config", `${where}: ${problems.join("; ")}`);
   }
@@ -125,6 +126,12 @@ export function parseExperiment(json: unknown, where: string): Experiment {
     });
   }
   return { ...others, questions: whole };
+}
+
+/** The keys that an object within an experiment may have. */
+function keysAt(path: readonly PropertyKey[]): string[] {
+  const schema = [experimentSchema, questionSchema, variantSchema][Math.ceil(path.length / 2)];
+  return Object.keys(schema?.shape ?? {});
 }
 
 /** What the runs of a variant are called, but for the seed. @param id - its question's */

@@ -53,19 +53,32 @@ export interface NewModelOptions {
   onProgress(done: number, total: number): void;
 }
 
+const where = "recipe: model";
+
+/** The keys of config.json that a recipe gives a model. @param newModel - those of a new one of no named family */
+function ownConfig({ model }: ModelRecipe, newModel: JsonObject): JsonObject {
+  const { from, initial_positions: _, ...named } = model;
+  return from === undefined && named.model_type === undefined ? { ...newModel, ...named } : named;
+}
+
+/** @throws QkvError "config" where a new model cannot be as a recipe wants it */
+export function checkNewModel(recipe: ModelRecipe, head: Head, newModel: JsonObject): void {
+  if (recipe.model.from !== undefined) return;
+  const own = ownConfig(recipe, newModel);
+  refuseUnknownKeys(recipe, familyOf(own, where));
+  createModel({ ...anyVocabulary, ...own }, { head }, where);
+}
+
 /** The model that a recipe describes: that of a folder with changes, or a new one of a family. */
 export async function createModelStart(options: NewModelOptions): Promise<ModelStart> {
   const { recipe, head, from } = options;
-  const where = "recipe: model";
-  const { from: _from, initial_positions: _positions, ...named } = recipe.model;
-  const own =
-    from === undefined && named.model_type === undefined ? { ...options.newModel, ...named } : named;
+  // What is wrong with the sizes shall not be found after a vocabulary was learned.
+  checkNewModel(recipe, head, options.newModel);
+  const own = ownConfig(recipe, options.newModel);
   const base = from === undefined ? {} : await readConfigOf(from);
   const family = familyOf({ ...base, ...own }, where);
-  refuseUnknownKeys(named, family, where);
+  refuseUnknownKeys(recipe, family);
   const tokenizerFolder = options.tokenizerFrom ?? from;
-  // What is wrong with the sizes shall not be found after a vocabulary was learned.
-  if (from === undefined) createModel({ ...anyVocabulary, ...own }, { head }, where);
   const labels = await options.labels();
   const ofLabels = labels === undefined ? {} : labelsConfig(labels, recipe);
   const tokenizerFiles =
@@ -105,7 +118,8 @@ const anyVocabulary = {
 };
 
 /** A config.json may say more than a family knows; a recipe that does has a slip of the pen in it. */
-function refuseUnknownKeys(named: JsonObject, { modelType, configKeys }: Family, where: string): void {
+function refuseUnknownKeys({ model }: ModelRecipe, { modelType, configKeys }: Family): void {
+  const { from: _from, initial_positions: _positions, ...named } = model;
   const known = ["model_type", ...configKeys];
   const unknown = Object.keys(named).find((key) => !known.includes(key));
   if (unknown === undefined) return;

@@ -16,6 +16,7 @@ import {
 import type { Measured, RunEvent, RunOutcome } from "../../training/run-events.ts";
 import { didYouMean, QkvError } from "../../util/errors.ts";
 import { writeFileAtomically } from "../../util/node/atomic-file.ts";
+import type { TrainingCheck } from "./check-training.ts";
 import { findExperiment, kindOf, readJsonFile } from "./shipped.ts";
 import type { TrainOptions } from "./training-plan.ts";
 
@@ -41,7 +42,7 @@ export interface RunExperimentOptions {
   /** Trains one variant to its end. */
   train(options: TrainOptions, onEvent: (event: RunEvent) => void): Promise<RunOutcome>;
   /** Checks a training without starting it. @returns the names of what is measured, the loss among them */
-  measures(options: TrainOptions): Promise<readonly string[]>;
+  measures(options: TrainOptions, check: TrainingCheck): Promise<readonly string[]>;
   /** Measures the model that a run kept. */
   measure(run: string, split: Question["split"]): Promise<Measured>;
   onProgress(progress: ExperimentProgress): void;
@@ -225,8 +226,10 @@ function trainingOf(options: RunExperimentOptions, trial: Trial): TrainOptions {
 
 /** What is wrong with the last variant shall be found before the first is trained. */
 async function checkTrial(options: RunExperimentOptions, trial: Trial): Promise<void> {
-  const { id, metric } = trial.question;
-  const known = await options.measures(trainingOf(options, trial)).catch((error: unknown) => {
+  const { id, metric, split } = trial.question;
+  const later = runsIn(trial.variant.set).map((name) => folderOf(options, trial, name));
+  const measures = options.measures(trainingOf(options, trial), { split, later });
+  const known = await measures.catch((error: unknown) => {
     if (!(error instanceof QkvError)) throw error;
     throw new QkvError(error.code, `questions.${id}: "${trial.variant.name}": ${error.message}`, {
       cause: error,

@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { listParameters } from "../../nn/parameters.ts";
 import type { Device } from "../../runtime/device.ts";
 import { positionTables, sinusoidalStart } from "../../training/initial-positions.ts";
@@ -34,7 +34,8 @@ import {
   readModelStart,
   writeStartedModel,
 } from "./model-start.ts";
-import { findModel, kindOf } from "./shipped.ts";
+import { type ModelFolders, modelFoldersOf } from "./recipe-models.ts";
+import { kindOf } from "./shipped.ts";
 import { TrainingData, textsOf } from "./training-data.ts";
 import { evaluatorOf, trainingExamples } from "./training-examples.ts";
 
@@ -60,7 +61,7 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
   const task = taskOf(asked);
   const data = new TrainingData(asked, task, options);
   checkMeasures(asked, data);
-  const folders = await foldersOf(options);
+  const folders = await modelFoldersOf(options);
   const started = await startOf(options, task, data, folders);
   const adapted = await adaptStart(device, asked, started, async () => folders.from);
   const start = adapted?.start ?? started;
@@ -184,37 +185,12 @@ export function contextOf(
   return { recipe, model, tokenizers, longest: longestInput({ model, tokenizers }), folder };
 }
 
-/** The folders that a recipe names, found. */
-interface Folders {
-  readonly from: string | undefined;
-  readonly tokenizer: string | undefined;
-  readonly teacher: string | undefined;
-}
-
-async function foldersOf({ recipe, dataFolder, resume }: TrainModelOptions): Promise<Folders> {
-  const place = async (name: string | undefined, isNeeded = true) =>
-    name === undefined || !isNeeded ? undefined : await folderOf(name, dataFolder);
-  // A run that goes on has all of its model, but for the weights under its adapters.
-  const begins = !resume || recipe.training.peft !== null;
-  return {
-    from: await place(recipe.model.from, begins),
-    tokenizer: await place(recipe.tokenizer.from, begins),
-    teacher: await place(recipe.teacher?.from),
-  };
-}
-
-/** A folder that a recipe names: relative to the data, to where the command runs, or a shipped model's name. */
-async function folderOf(name: string, dataFolder: string): Promise<string> {
-  const beside = resolve(dataFolder, name);
-  return (await kindOf(beside)) === "folder" ? beside : await findModel(name);
-}
-
 /** The model, its tokenizers and its labels: made by the recipe, or those of the run that goes on. */
 async function startOf(
   options: TrainModelOptions,
   task: AnyTask,
   data: TrainingData<ModelTaskName>,
-  folders: Folders,
+  folders: ModelFolders,
 ): Promise<ModelStart> {
   const { recipe, directory, onEvent } = options;
   const folder = join(directory, "start");

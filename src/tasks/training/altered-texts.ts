@@ -1,6 +1,7 @@
 import { shorterPieces } from "../../tokenizers/shorter-pieces.ts";
 import { dividePieces } from "../../training/corruption/divide-pieces.ts";
 import { hideWords } from "../../training/corruption/hide-words.ts";
+import { QkvError } from "../../util/errors.ts";
 import { hiddenWordTokenOf } from "../mask-token.ts";
 import { isSpecial, randomOfBlock } from "./text-blocks.ts";
 import type { Draw, ExampleStore, TaskContext } from "./training-task.ts";
@@ -22,7 +23,8 @@ type Alteration = (text: ReadText, index: number, draw: Draw) => ReadText;
  * The tokens of texts as a model reads them: in training some words are hidden and some pieces divided, others each
  * epoch, where the recipe says so; what is measured is read as it is.
  * @returns the text of an example
- * @throws QkvError "config" where words shall be hidden and the tokenizer has no token that stands for hidden ones
+ * @throws QkvError "config" where words shall be hidden and the tokenizer has no token that stands for hidden ones, or
+ *   pieces divided and there are none that can be
  */
 export function textReader(
   store: ExampleStore,
@@ -50,6 +52,14 @@ function alterationsOf(store: ExampleStore, { recipe, tokenizers, longest }: Con
   }
   if (piece_dropout > 0) {
     const shorter = shorterPieces(tokenizer);
+    const ids = Array.from({ length: tokenizer.vocabSize }, (_, id) => id);
+    if (!ids.some((id) => shorter(id) !== undefined)) {
+      throw new QkvError(
+        "config",
+        `recipe ${recipe.name}: objective.piece_dropout divides pieces into shorter ones; got a tokenizer that has no ` +
+          "piece of two others, as one of characters; leave it out",
+      );
+    }
     alterations.push(({ ids }, index, draw) =>
       dividePieces(ids, piece_dropout, shorter, most, randomOfBlock("pieces", draw, index)),
     );

@@ -110,7 +110,14 @@ function placeOfAnswer({ where, fields }: TrainingRecord): { start: number; end:
   const first = answers.findIndex((text) => text !== "");
   if (first < 0) return undefined;
   const answer = answers[first]!;
-  const given = (fields.answer_start as number[] | undefined)?.[first];
+  const starts = fields.answer_start as number[] | undefined;
+  const given = starts?.[first];
+  if (starts !== undefined && given === undefined) {
+    throw new QkvError(
+      "data",
+      `${where}: answer_start must have a number for each of the ${answers.length} answers; got ${starts.length}`,
+    );
+  }
   // Files count code points.
   const start = given === undefined ? context.indexOf(answer) : [...context].slice(0, given).join("").length;
   if (start >= 0 && context.startsWith(answer, start)) return { start, end: start + answer.length };

@@ -255,6 +255,10 @@ describe("places of answers", () => {
     };
     expect(encode(2)[0]).toBeLessThan(encode(12)[0]!);
     expect(() => encode(3)).toThrow("file:1: the context must hold the answer at character 3");
+    const record = recordOf({ question: "Where?", context: twice, answers: ["Bergen"], answer_start: [] });
+    expect(() => [...answer.encode(record, own)]).toThrow(
+      "file:1: answer_start must have a number for each of the 1 answers; got 0",
+    );
   });
 });
 
@@ -792,6 +796,18 @@ describe("pieces that are divided in training", () => {
     expect(spellings.size).toBeGreaterThan(5);
     expect(read(3)).toEqual(read(3));
     expect(read(3, "validation").ids).toEqual(whole);
+  });
+
+  test("there must be some that can be divided", () => {
+    const own = contextOf("text-classification", {
+      tokenizer: "characters",
+      recipe: { objective: { piece_dropout: 0.1 } },
+      model: { id2label: { 0: "a", 1: "b" } },
+    });
+    const { open, columns } = trainingTasks["text-classification"];
+    expect(() => open(new ExampleList(columns), own)).toThrow(
+      "recipe training: objective.piece_dropout divides pieces into shorter ones; got a tokenizer that has no piece",
+    );
   });
 
   test("never make a text longer than the model reads", () => {

@@ -245,6 +245,14 @@ test("mistakes in an experiment's file are told with their place", () => {
   expect(() => parseExperiment({ ...json, question: [] }, "e.json")).toThrow(
     /e\.json: unknown key "question" \(did you mean "questions"\?\)/,
   );
+  const first = json.questions[0]!;
+  expect(() => parseExperiment({ ...json, questions: [{ ...first, metrics: "loss" }] }, "e.json")).toThrow(
+    'unknown key "questions.0.metrics" (did you mean "metric"?)',
+  );
+  const variants = [{ name: "a", sets: {} }];
+  expect(() => parseExperiment({ ...json, questions: [{ ...first, variants }] }, "e.json")).toThrow(
+    'unknown key "questions.0.variants.0.sets" (did you mean "set"?)',
+  );
   expect(() =>
     parseExperiment({ ...json, questions: [json.questions[0], json.questions[0]] }, "e.json"),
   ).toThrow(/two questions have the id "width"/);
