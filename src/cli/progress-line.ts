@@ -195,11 +195,15 @@ const fieldFormats: { readonly [Name in Field]: (value: number) => string } = {
   secondsLeft: formatDuration,
 };
 
-/** "8,400/20,000", the first number padded so that what follows keeps its place; of an unknown total "8,400". */
+/**
+ * "8,400/20,000", the first number padded so that what follows keeps its place; of an unknown total "8,400". What has
+ * begun does not count yet.
+ */
 function stepText(step: number, total: number | undefined): string {
-  if (total === undefined) return formatWhole(step);
+  const done = formatWhole(Math.floor(step));
+  if (total === undefined) return done;
   const whole = formatWhole(total);
-  return `${formatWhole(step).padStart(whole.length)}/${whole}`;
+  return `${done.padStart(whole.length)}/${whole}`;
 }
 
 /** Rounded down: 100 only when all is done. */

@@ -58,6 +58,9 @@ export function defineExperiment(program: Command): void {
       const { experiment } = await import("../../node.ts");
       const controller = new AbortController();
       let progress: ReturnType<typeof createProgress> | undefined;
+      let doneBefore: number | undefined;
+      /** What is done of each training that was begun, from 0 to 1. */
+      const shares = new Map<string, number>();
       const results = await stoppable(
         () => controller.abort(),
         () =>
@@ -66,10 +69,16 @@ export function defineExperiment(program: Command): void {
             out,
             ...given(flags),
             signal: controller.signal,
-            onProgress: ({ done, total, variant, seed }) => {
+            onProgress: ({ done, total, question, variant, seed, training }) => {
               progress ??= createProgress(process.stderr, { total, label: "trainings" });
-              progress.line(`${variant}, seed ${seed}`);
-              progress.update({ step: done });
+              if (training === undefined) progress.line(`${question}: ${variant}, seed ${seed}`);
+              const { step, maxSteps, loss } = training ?? { step: 0, maxSteps: 1 };
+              shares.set(`${question} ${variant} ${seed}`, step / maxSteps);
+              doneBefore ??= done;
+              const trained = [...shares.values()].reduce((sum, share) => sum + share, doneBefore);
+              // A training is over when its model is measured, too.
+              const reached = Math.max(done, Math.min(trained, total - 0.01));
+              progress.update({ step: reached, ...(loss !== undefined && { loss }) });
             },
           }).finally(() => progress?.done()),
       );

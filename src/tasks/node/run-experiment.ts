@@ -27,6 +27,8 @@ export interface ExperimentProgress {
   readonly question: string;
   readonly variant: string;
   readonly seed: number;
+  /** How far its training is; undefined when it begins. */
+  readonly training?: { readonly step: number; readonly maxSteps: number; readonly loss: number };
 }
 
 export interface RunExperimentOptions {
@@ -88,13 +90,13 @@ export async function runExperiment(options: RunExperimentOptions): Promise<read
   const missing = trials.filter((trial) => !results.has(trial));
   await inOrder(missing, jobs, waitsFor, async (trial) => {
     const { question, variant, seed } = trial;
-    options.onProgress({
-      done: results.size,
-      total: trials.length,
-      question: question.id,
-      variant: variant.name,
-      seed,
-    });
+    const tell = (training?: ExperimentProgress["training"]) =>
+      options.onProgress({
+        ...{ done: results.size, total: trials.length },
+        ...{ question: question.id, variant: variant.name, seed },
+        ...(training !== undefined && { training }),
+      });
+    tell();
     if (options.signal.aborted)
       throw new QkvError("interrupted", "the experiment was stopped; it goes on from here");
     // What is the same training under another name is done once.
@@ -102,7 +104,7 @@ export async function runExperiment(options: RunExperimentOptions): Promise<read
     results.set(
       trial,
       twin === undefined
-        ? await runTrial(options, trial)
+        ? await runTrial(options, trial, tell)
         : { ...results.get(twin)!, ...nameOf(options, trial) },
     );
     await save();
@@ -242,16 +244,24 @@ async function checkTrial(options: RunExperimentOptions, trial: Trial): Promise<
   );
 }
 
-async function runTrial(options: RunExperimentOptions, trial: Trial): Promise<TrialResult> {
+async function runTrial(
+  options: RunExperimentOptions,
+  trial: Trial,
+  tell: (training: ExperimentProgress["training"]) => void,
+): Promise<TrialResult> {
   let parameters = 0;
   let task: string | undefined;
+  let maxSteps = 0;
   let trainingLoss: number | null = null;
   let translation: Measured | undefined;
   let seconds = 0;
   const training = trainingOf(options, trial);
   const outcome = await options.train(training, (event) => {
-    if (event.type === "start") ({ parameters, task } = event);
-    if (event.type === "step") ({ loss: trainingLoss, seconds } = event);
+    if (event.type === "start") ({ parameters, task, maxSteps } = event);
+    if (event.type === "step") {
+      ({ loss: trainingLoss, seconds } = event);
+      tell({ step: event.step, maxSteps, loss: event.loss });
+    }
     // No run of a translator can be measured by its recipe's data, so what its training told of its best counts.
     if (event.type === "validation" && task === "translation" && (event.best || translation === undefined))
       translation = event;

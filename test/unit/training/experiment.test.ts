@@ -81,6 +81,27 @@ test("each variant is trained once with each seed; what is the same or done alre
   expect(asked).toHaveLength(5);
 });
 
+test("how far a training is is told when it begins and at its steps", async () => {
+  const told: unknown[] = [];
+  const step = { epoch: 0, tokensPerSecond: 1, learningRate: 1, gradientNorm: 1, tokens: 1, seconds: 1 };
+  await runExperiment({
+    experiment: parseExperiment({ ...json, seeds: [7], questions: [json.questions[1]] }, "e.json"),
+    directory: join(directory, "progress"),
+    dataFolder: "/data",
+    signal: new AbortController().signal,
+    onProgress: (progress) => told.push(progress),
+    train: async (_, onEvent) => {
+      onEvent({ type: "start", task: "text-generation", step: 0, maxSteps: 4, parameters: 10 });
+      onEvent({ type: "step", step: 2, loss: 3, ...step });
+      return "finished";
+    },
+    measures: () => Promise.resolve(["loss"]),
+    measure: () => Promise.resolve({ loss: 2, metrics: {} }),
+  });
+  const begun = { done: 0, total: 1, question: "again", variant: "as it is", seed: 7 };
+  expect(told).toEqual([begun, { ...begun, training: { step: 2, maxSteps: 4, loss: 3 } }]);
+});
+
 test("a variant uses the run of one above; what is compared is a metric of the test data", async () => {
   const asked: TrainOptions[] = [];
   const taught = {
