@@ -20,6 +20,8 @@ export interface Gpt2Config {
   readonly attentionDropout: number;
   readonly bosTokenId: number;
   readonly eosTokenId: number;
+  /** The standard deviation that matrices and embeddings begin with. Default: 0.02. */
+  readonly initialDeviation?: number;
   /** Whether the projection to the vocabulary has a table of its own. Default: false, it is the embeddings'. */
   readonly untied?: boolean;
   /** Whether scores of attention are not divided by sqrt(headDim). Default: false. */
@@ -44,6 +46,7 @@ const fileSchema = z.object({
   resid_pdrop: rate.default(0.1),
   embd_pdrop: rate.default(0.1),
   attn_pdrop: rate.default(0.1),
+  initializer_range: z.number().positive().default(0.02),
   bos_token_id: tokenId.nullish(),
   eos_token_id: tokenId.nullish(),
   tie_word_embeddings: z.boolean().default(true),
@@ -76,6 +79,7 @@ export function parseGpt2Config(json: unknown, where = "config.json"): Gpt2Confi
     residualDropout: file.resid_pdrop,
     embeddingDropout: file.embd_pdrop,
     attentionDropout: file.attn_pdrop,
+    initialDeviation: file.initializer_range,
     bosTokenId: file.bos_token_id ?? endOfText,
     eosTokenId: file.eos_token_id ?? endOfText,
     untied: !file.tie_word_embeddings,

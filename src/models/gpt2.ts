@@ -62,7 +62,7 @@ export type Projection<Parameter> = Linear<Parameter>;
  * @param withOutput - whether the projection to the vocabulary belongs to it
  */
 export function gpt2Parameters(config: Gpt2Config, withOutput = true): Gpt2<ParameterSpec> {
-  const deviation = 0.02;
+  const deviation = config.initialDeviation ?? 0.02;
   // Two sub-layers of every layer add to the residual stream; their sum begins no larger than one would.
   const residualDeviation = deviation / Math.sqrt(2 * config.layerCount);
   const model = dim("model", config.modelDim);

@@ -55,10 +55,16 @@ export interface NewModelOptions {
 
 const where = "recipe: model";
 
-/** The keys of config.json that a recipe gives a model. @param newModel - those of a new one of no named family */
-function ownConfig({ model }: ModelRecipe, newModel: JsonObject): JsonObject {
-  const { from, initial_positions: _, ...named } = model;
-  return from === undefined && named.model_type === undefined ? { ...newModel, ...named } : named;
+/** The keys of config.json that a recipe names. */
+function namedConfig({ model: { from: _from, initial_positions: _positions, ...named } }: ModelRecipe) {
+  return named;
+}
+
+/** The same with those of a new model, where the recipe names no family. */
+function ownConfig(recipe: ModelRecipe, newModel: JsonObject): JsonObject {
+  const named = namedConfig(recipe);
+  const isNew = recipe.model.from === undefined && named.model_type === undefined;
+  return isNew ? { ...newModel, ...named } : named;
 }
 
 /** @throws QkvError "config" where a new model cannot be as a recipe wants it */
@@ -118,10 +124,9 @@ const anyVocabulary = {
 };
 
 /** A config.json may say more than a family knows; a recipe that does has a slip of the pen in it. */
-function refuseUnknownKeys({ model }: ModelRecipe, { modelType, configKeys }: Family): void {
-  const { from: _from, initial_positions: _positions, ...named } = model;
+function refuseUnknownKeys(recipe: ModelRecipe, { modelType, configKeys }: Family): void {
   const known = ["model_type", ...configKeys];
-  const unknown = Object.keys(named).find((key) => !known.includes(key));
+  const unknown = Object.keys(namedConfig(recipe)).find((key) => !known.includes(key));
   if (unknown === undefined) return;
   const near = didYouMean(unknown, known);
   throw new QkvError("config", `${where}: unknown key "${unknown}" of a ${modelType} model${near}`);

@@ -17,9 +17,12 @@ test.each([
   expect([...positionTables(parametersOf(smallModels[family])).keys()]).toEqual(addresses);
 });
 
-test("a table begins as sinusoids, as far spread as it would be", () => {
-  const parameters = parametersOf({ ...smallModels.bert, initializer_range: 0.05, hidden_size: 32 });
-  const address = "encoder.positions";
+test.each([
+  ["bert", "encoder.positions", { initializer_range: 0.05, hidden_size: 32 }],
+  ["gpt2", "positions", { initializer_range: 0.05, n_embd: 32 }],
+  ["bart", "decoder.positions", { init_std: 0.05, d_model: 32 }],
+] as const)("%s: a table begins as sinusoids, as far spread as it would be", (family, address, sizes) => {
+  const parameters = parametersOf({ ...smallModels[family], ...sizes });
   const spec = listParameters(parameters).get(address)!;
   const values = sinusoidalStart(spec, address, 1);
   const mean = values.reduce((sum, value) => sum + value * value, 0) / values.length;
