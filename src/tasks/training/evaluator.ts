@@ -6,6 +6,7 @@ import { allInputs, lossOf } from "../../training/objectives/model-objective.ts"
 import type { Measured } from "../../training/run-events.ts";
 import { QkvError } from "../../util/errors.ts";
 import type { TaskModel } from "../task.ts";
+import { evaluationBatches } from "./training-batches.ts";
 import type { HeldOut, Logits, Sample, TaskContext, TrainingTask, Trial } from "./training-task.ts";
 
 /** What is drawn at an evaluation is always the same, so that evaluations can be compared. */
@@ -68,7 +69,7 @@ export class Evaluator<Name extends ModelTaskName> {
     const tally = this.#task.tally?.(this.#heldOut, this.#context);
     let sum = 0;
     let count = 0;
-    for (const indices of this.#batches()) {
+    for (const indices of evaluationBatches(this.#heldOut.set, this.#context.recipe)) {
       const batch = this.#heldOut.set.batch(indices, draw);
       const results = await this.#program.run(batch.inputs, parameters);
       sum += (await results.get("loss")!.read())[0]!;
@@ -84,26 +85,6 @@ export class Evaluator<Name extends ModelTaskName> {
     for (const [address, array] of parameters) this.#parameters.set(address, array);
     const tried = await this.#trial?.run();
     return { loss, metrics: { ...tally?.finish(loss), ...tried?.metrics }, samples: tried?.samples ?? [] };
-  }
-
-  /** Examples of similar length together; batches as large as those of training where the recipe does not say. */
-  *#batches(): Generator<number[]> {
-    const { set } = this.#heldOut;
-    const { per_device_train_batch_size, max_tokens } = this.#context.recipe.training;
-    const rows = this.#context.recipe.training.per_device_eval_batch_size ?? per_device_train_batch_size;
-    const order = Array.from({ length: set.length }, (_, index) => index);
-    order.sort((left, right) => set.width(left) - set.width(right));
-    let batch: number[] = [];
-    for (const index of order) {
-      const isFull =
-        rows === undefined ? (batch.length + 1) * set.width(index) > max_tokens : batch.length === rows;
-      if (isFull && batch.length > 0) {
-        yield batch;
-        batch = [];
-      }
-      batch.push(index);
-    }
-    yield batch;
   }
 
   #rowOf(data: Float32Array, shape: readonly number[], row: number): Logits {

@@ -45,3 +45,23 @@ export function batchesOf(
       : fixedBatches(set.length, { rowsPerBatch: rows, seed, epoch });
   return { perEpoch: epochOf(0).length, from: (position) => rowsFrom(epochOf, position) };
 }
+
+/** Examples of similar length together; batches as large as those of training where the recipe does not say. */
+export function* evaluationBatches(set: TrainingSet, { training }: ModelRecipe): Generator<number[]> {
+  const rows = training.per_device_eval_batch_size ?? training.per_device_train_batch_size;
+  const order = Array.from({ length: set.length }, (_, index) => index);
+  order.sort((left, right) => set.width(left) - set.width(right));
+  let batch: number[] = [];
+  for (const index of order) {
+    const isFull =
+      rows === undefined
+        ? (batch.length + 1) * set.width(index) > training.max_tokens
+        : batch.length === rows;
+    if (isFull && batch.length > 0) {
+      yield batch;
+      batch = [];
+    }
+    batch.push(index);
+  }
+  yield batch;
+}

@@ -257,5 +257,7 @@ describe("the dashboard's state", () => {
     expect(state).toMatchObject({ status: "preparing", actions: ["pause", "stop"] });
     expect(dashboardParts(empty, state).progress).toContain("tokenizing: 5 of 10");
     expect(dashboardParts(empty, state).recipe).toBe("");
+    const endless = dashboardState(empty, { ...held, preparing: { what: "tokenizing", done: 5 } });
+    expect(dashboardParts(empty, endless).progress).toBe('<p class="muted">tokenizing: 5</p>');
   });
 });

@@ -8,7 +8,7 @@ import { ExampleList } from "../../../src/tasks/training/example-list.ts";
 import { sortLabels } from "../../../src/tasks/training/labels.ts";
 import { trainingTasks } from "../../../src/tasks/training/table.ts";
 import { framesOf, textsOf } from "../../../src/tasks/training/text-blocks.ts";
-import { batchesOf } from "../../../src/tasks/training/training-batches.ts";
+import { batchesOf, evaluationBatches } from "../../../src/tasks/training/training-batches.ts";
 import type {
   HeldOut,
   TaskContext,
@@ -623,6 +623,27 @@ describe("batches", () => {
         const again = batches.from(at.position).next().value!;
         expect(Array.from(again.rows)).toEqual(Array.from(at.rows));
         if (list.length > 1) expect(list[0]!.next).toEqual(list[1]!.position);
+      }),
+    );
+  });
+
+  test("validation: each example once, in batches of the size that is asked for, or else of training's", () => {
+    fc.assert(
+      fc.property(widths, rows, rows, (own, perBatch, evaluated) => {
+        const training = {
+          max_tokens: 64,
+          ...(perBatch !== undefined && { per_device_train_batch_size: perBatch }),
+          ...(evaluated !== undefined && { per_device_eval_batch_size: evaluated }),
+        };
+        const list = [...evaluationBatches(setOf(own), recipeOf(training))];
+        expect(list.flat().sort((a, b) => a - b)).toEqual(own.map((_, index) => index));
+        const wanted = evaluated ?? perBatch;
+        for (const batch of list) {
+          const widest = Math.max(...batch.map((index) => own[index]!));
+          if (wanted !== undefined) expect(batch.length).toBeLessThanOrEqual(wanted);
+          else if (batch.length > 1) expect(batch.length * widest).toBeLessThanOrEqual(64);
+        }
+        if (wanted !== undefined) expect(list).toHaveLength(Math.ceil(own.length / wanted));
       }),
     );
   });
