@@ -47,7 +47,10 @@ export function batchesOf(
 }
 
 /** Examples of similar length together; batches as large as those of training where the recipe does not say. */
-export function* evaluationBatches(set: TrainingSet, { training }: ModelRecipe): Generator<number[]> {
+export function* evaluationBatches(
+  set: TrainingSet,
+  { training }: Pick<ModelRecipe, "training">,
+): Generator<number[]> {
   const rows = training.per_device_eval_batch_size ?? training.per_device_train_batch_size;
   const order = Array.from({ length: set.length }, (_, index) => index);
   order.sort((left, right) => set.width(left) - set.width(right));
