@@ -162,8 +162,8 @@ export async function experiment(options: ExperimentOptions): Promise<readonly T
       }
     },
     // Imported only here, since it brings every model along.
-    measures: async (own, check) =>
-      await (await import("./tasks/node/check-training.ts")).checkTraining(own, check),
+    check: async (own, wanted) =>
+      await (await import("./tasks/node/check-training.ts")).checkTraining(own, wanted),
     measure: async (run, split) => await evaluate({ run, split }, { threads, signal }),
   });
 }

@@ -44,7 +44,7 @@ export interface RunExperimentOptions {
   /** Trains one variant to its end. */
   train(options: TrainOptions, onEvent: (event: RunEvent) => void): Promise<RunOutcome>;
   /** Checks a training without starting it. @returns the names of what is measured, the loss among them */
-  measures(options: TrainOptions, check: TrainingCheck): Promise<readonly string[]>;
+  check(options: TrainOptions, wanted: TrainingCheck): Promise<readonly string[]>;
   /** Measures the model that a run kept. */
   measure(run: string, split: Question["split"]): Promise<Measured>;
   onProgress(progress: ExperimentProgress): void;
@@ -79,10 +79,11 @@ export async function runExperiment(options: RunExperimentOptions): Promise<read
     const result = known.find((other) => isOf(other, trial) && other.choices === choices);
     if (result !== undefined) results.set(trial, result);
   }
-  const others = known.filter((result) => !trials.some((trial) => isOf(result, trial)));
   const done = () => trials.flatMap((trial) => results.get(trial) ?? []);
   let saved = Promise.resolve();
   const save = () => {
+    // What was measured before stays until its trial is measured anew.
+    const others = known.filter((result) => ![...results.keys()].some((trial) => isOf(result, trial)));
     const text = `${JSON.stringify([...others, ...done()], null, 1)}\n`;
     saved = saved.then(() => writeFileAtomically(resultsFile, text));
     return saved;
@@ -230,8 +231,8 @@ function trainingOf(options: RunExperimentOptions, trial: Trial): TrainOptions {
 async function checkTrial(options: RunExperimentOptions, trial: Trial): Promise<void> {
   const { id, metric, split } = trial.question;
   const later = runsIn(trial.variant.set).map((name) => folderOf(options, trial, name));
-  const measures = options.measures(trainingOf(options, trial), { split, later });
-  const known = await measures.catch((error: unknown) => {
+  const checked = options.check(trainingOf(options, trial), { split, later });
+  const known = await checked.catch((error: unknown) => {
     if (!(error instanceof QkvError)) throw error;
     throw new QkvError(error.code, `questions.${id}: "${trial.variant.name}": ${error.message}`, {
       cause: error,

@@ -40,7 +40,7 @@ test("each variant is trained once with each seed; what is the same or done alre
         trained.set(options.out, seed);
         return "finished";
       },
-      measures: () => Promise.resolve(["loss"]),
+      check: () => Promise.resolve(["loss"]),
       measure: (out, split) => {
         expect(split).toBe("validation");
         return Promise.resolve({ loss: 2 + trained.get(out)!, metrics: {} });
@@ -81,6 +81,52 @@ test("each variant is trained once with each seed; what is the same or done alre
   expect(asked).toHaveLength(5);
 });
 
+test("results of other choices stay until they are measured anew, also where a training fails", async () => {
+  const own = join(directory, "failing");
+  let fails = false;
+  const run = (set: object) =>
+    runExperiment({
+      experiment: parseExperiment(
+        {
+          ...json,
+          seeds: [1],
+          questions: [
+            {
+              ...json.questions[1],
+              variants: [
+                { name: "a", set },
+                { name: "b", set: { ...set, b: 1 } },
+              ],
+            },
+          ],
+        },
+        "e.json",
+      ),
+      directory: own,
+      dataFolder: "/data",
+      signal: new AbortController().signal,
+      onProgress: () => {},
+      train: async ({ out }) => {
+        if (fails && out.includes("-b-")) throw new Error("no");
+        return "finished";
+      },
+      check: () => Promise.resolve(["loss"]),
+      measure: () => Promise.resolve({ loss: 2, metrics: {} }),
+    });
+  const stored = (): TrialResult[] => JSON.parse(readFileSync(join(own, "results.json"), "utf8"));
+  const choicesOf = (variant: string) => stored().find((result) => result.variant === variant)?.choices;
+  await run({ a: 1 });
+  const [a, b] = [choicesOf("a"), choicesOf("b")];
+  fails = true;
+  await expect(run({ a: 2 })).rejects.toThrow("no");
+  expect(choicesOf("a")).not.toBe(a);
+  expect(choicesOf("b")).toBe(b);
+  fails = false;
+  await run({ a: 2 });
+  expect(stored()).toHaveLength(2);
+  expect(choicesOf("b")).not.toBe(b);
+});
+
 test("how far a training is is told when it begins and at its steps", async () => {
   const told: unknown[] = [];
   const step = { epoch: 0, tokensPerSecond: 1, learningRate: 1, gradientNorm: 1, tokens: 1, seconds: 1 };
@@ -95,7 +141,7 @@ test("how far a training is is told when it begins and at its steps", async () =
       onEvent({ type: "step", step: 2, loss: 3, ...step });
       return "finished";
     },
-    measures: () => Promise.resolve(["loss"]),
+    check: () => Promise.resolve(["loss"]),
     measure: () => Promise.resolve({ loss: 2, metrics: {} }),
   });
   const begun = { done: 0, total: 1, question: "again", variant: "as it is", seed: 7 };
@@ -131,7 +177,7 @@ test("a variant uses the run of one above; what is compared is a metric of the t
         onEvent({ type: "start", task: "text-generation", step: 0, maxSteps: 1, parameters: 10 });
         return Promise.resolve("finished");
       },
-      measures: () => Promise.resolve(["loss", "accuracy"]),
+      check: () => Promise.resolve(["loss", "accuracy"]),
       measure: (out) =>
         Promise.resolve({ loss: 1, metrics: { accuracy: out.includes("teacher-student") ? 0.5 : 0.75 } }),
     });
@@ -199,7 +245,7 @@ describe("several trainings at a time", () => {
         ended.push(name);
         return "finished";
       },
-      measures: () => Promise.resolve(["loss"]),
+      check: () => Promise.resolve(["loss"]),
       measure: () => Promise.resolve({ loss: 1, metrics: {} }),
     });
     const results = await end.catch((error: Error) => error.message);
@@ -250,7 +296,7 @@ test("questions of other recipes and data; the same choices for them are another
       asked.push(options);
       return Promise.resolve("finished");
     },
-    measures: () => Promise.resolve(["loss"]),
+    check: () => Promise.resolve(["loss"]),
     measure: () => Promise.resolve({ loss: 1, metrics: {} }),
   });
   expect(asked.map(({ recipe, data }) => [recipe, data])).toEqual([
