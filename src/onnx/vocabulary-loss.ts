@@ -5,8 +5,8 @@ import { onnxTypes } from "./proto.ts";
 
 /**
  * Lowers the vocabulary loss to a loop over blocks of the rows that count, so that the logits of one block are all
- * that exists at a time and rows of padding (or of tokens that nobody masked) cost nothing. With p = softmax(x · Wᵀ + b), e the label smoothing, V the size of the vocabulary and m = 1 for rows that
- * count, else 0:
+ * that exists at a time and rows of padding (or of tokens that nobody masked) cost nothing. With
+ * p = softmax(x · Wᵀ + b), e the label smoothing, V the size of the vocabulary and m = 1 for rows that count, else 0:
  *
  *   loss        = m · (logsumexp - (1 - e) · (x · W[label] + b[label]) - e · mean(logits))
  *   at hidden   = m · (p · W - (1 - e) · W[label] - e · mean(W))

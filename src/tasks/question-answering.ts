@@ -91,8 +91,8 @@ interface Span {
 }
 
 /**
- * The likeliest spans of a window, made whole words, and the probability that it has no answer. Probabilities are among the context's tokens and the first one,
- * which stands for "no answer".
+ * The likeliest spans of a window, made whole words, and the probability that it has no answer. Probabilities are among
+ * the context's tokens and the first one, which stands for "no answer".
  */
 function spansOf(
   encoding: Encoding,

@@ -1,27 +1,52 @@
 import { initialValues, listParameters, type ParameterSpec, shapeOf } from "../nn/parameters.ts";
 import { sinusoids } from "../nn/positions.ts";
 
-/** The learned tables of positions of a model, by address: [position, model]. */
-export function positionTables(parameters: unknown): ReadonlyMap<string, ParameterSpec> {
-  const isTable = ({ dims }: ParameterSpec) => dims.length === 2 && dims[0]!.name === "position";
+/** How the positions that a new model learns may begin. */
+export const initialPositions = ["random", "sinusoidal", "spread"] as const;
+type InitialPositions = Exclude<(typeof initialPositions)[number], "random">;
+
+/** The first axis of what each of them is for: tables [position, model], and T5's biases of distances [bucket, head]. */
+const axes: Readonly<Record<InitialPositions, string>> = { sinusoidal: "position", spread: "bucket" };
+
+/** The parameters of a model that may begin in a way, by address. */
+export function positionTables(
+  parameters: unknown,
+  way: InitialPositions,
+): ReadonlyMap<string, ParameterSpec> {
+  const isTable = ({ dims }: ParameterSpec) => dims.length === 2 && dims[0]!.name === axes[way];
   return new Map([...listParameters(parameters)].filter(([, spec]) => isTable(spec)));
 }
 
 /**
- * Sinusoids for a learned table of positions to begin with, as far spread as it would be otherwise: a shift by some
- * places is then one linear map for all places, which a network finds sooner than it learns each place by itself.
- * @returns the values of [position, model], row by row. Source: Sanh et al., 2019 (DistilBERT), as its code has it.
+ * The tables of a model that begin in a way, by address, with their values row by row; none where all is drawn at random.
+ *
+ * sinusoidal: as far spread as they would be otherwise; a shift by some places is then one linear map for all places,
+ * which a network finds sooner than it learns each place by itself. Source: Sanh et al., 2019 (DistilBERT), as its
+ * code has it.
+ *
+ * spread: drawn at random with a root mean square of 2, where T5 has 1 / sqrt(d_model), so that each head looks at
+ * distances of its own from the first step on; a bias of 2 is learned in hundreds of steps otherwise.
  */
-export function sinusoidalStart(
-  spec: ParameterSpec,
-  address: string,
+export function* startOfPositions(
+  way: InitialPositions | "random",
+  parameters: unknown,
   seed: number,
-): Float32Array<ArrayBuffer> {
-  const [positionCount, modelDim] = shapeOf(spec) as [number, number];
-  const waves = sinusoids(positionCount, modelDim);
-  const scale = rootMeanSquare(initialValues(spec, address, seed)) / rootMeanSquare(waves);
-  return waves.map((value) => value * scale);
+): Generator<[string, Float32Array<ArrayBuffer>]> {
+  if (way === "random") return;
+  for (const [address, spec] of positionTables(parameters, way)) {
+    const drawn = initialValues(spec, address, seed);
+    const [rows, columns] = shapeOf(spec) as [number, number];
+    yield [
+      address,
+      way === "spread" ? scaledTo(2, drawn) : scaledTo(rootMeanSquare(drawn), sinusoids(rows, columns)),
+    ];
+  }
 }
+
+const scaledTo = (size: number, values: Float32Array): Float32Array<ArrayBuffer> => {
+  const scale = size / rootMeanSquare(values);
+  return values.map((value) => value * scale) as Float32Array<ArrayBuffer>;
+};
 
 const rootMeanSquare = (values: Float32Array): number =>
   Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { generatedRecordsNames } from "../data/generated-corpora.ts";
+import { initialPositions } from "./initial-positions.ts";
 import { type ModelTaskName, modelTaskNames } from "./model-tasks.ts";
 import { checkOptimization } from "./optimization-choices.ts";
 import { count, rate, trainingChoices } from "./training-choices.ts";
@@ -51,8 +52,8 @@ const modelSchema = z.looseObject({
   from: z.string().optional(),
   /** Otherwise the family, with the sizes under the names of its config.json. */
   model_type: z.string().optional(),
-  /** What a learned table of positions begins as: drawn at random, or sinusoids of the same spread. */
-  initial_positions: z.enum(["random", "sinusoidal"]).default("random"),
+  /** What the positions that a new model learns begin as: see `startOfPositions`. */
+  initial_positions: z.enum(initialPositions).default("random"),
 });
 
 /** Texts that follow one another, cut into blocks of so many tokens, special ones included; default: what the model reads. */
@@ -236,7 +237,7 @@ function checkTogether(
       "adapters are for a model that was trained before; name it (--model FOLDER, in the recipe model.from), or leave peft out",
     );
   }
-  if (recipe.model.initial_positions === "sinusoidal" && recipe.model.from !== undefined) {
+  if (recipe.model.initial_positions !== "random" && recipe.model.from !== undefined) {
     refuse(
       "model.initial_positions",
       "is for a new model, and model.from names one that has learned them; leave it out, or say --set initial_positions=random",

@@ -140,7 +140,12 @@ describe("recipes", () => {
         objective: {},
         model: { ...smallModels.t5, initial_positions: "sinusoidal" },
       },
-      "a t5 model has no learned table of positions; leave it out",
+      'a t5 model has no learned table of positions; take "spread", or leave it out',
+    ],
+    [
+      "a beginning for distances that are not learned",
+      { model: { ...smallModels.bert, initial_positions: "spread" } },
+      'a bert model learns no biases of distances; take "sinusoidal", or leave it out',
     ],
     [
       "a beginning for positions that were learned before",

@@ -341,6 +341,26 @@ describe("what recipes do to positions and texts", () => {
     expect(await positions({}, "drawn")).toBeGreaterThan(1e-2);
   });
 
+  test("biases of distances that begin spread are far from nought", async () => {
+    const spread = async (initial: object, out: string) => {
+      const recipe = {
+        task: "span-corruption",
+        data: { train: "text.txt" },
+        model: { ...smallModels.t5, ...initial },
+        training: { learning_rate: 1e-9 },
+      };
+      await output(args(recipe, out, 1));
+      const tensors = tensorsOf(run(out));
+      return ["encoder", "decoder"].map((stack) => {
+        const name = `${stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight`;
+        const { data } = tensors.get(name)!;
+        return Math.sqrt(data.reduce((sum, value) => sum + value * value, 0) / data.length);
+      });
+    };
+    for (const size of await spread({ initial_positions: "spread" }, "far")) expect(size).toBeCloseTo(2, 3);
+    for (const size of await spread({}, "near")) expect(size).toBeLessThan(0.5);
+  });
+
   test("pieces and words that are altered in each epoch go on exactly after a stop", async () => {
     const recipe = (objective: object) => ({
       task: "token-classification",

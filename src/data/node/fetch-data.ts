@@ -39,8 +39,8 @@ export interface FetchedDataset {
 
 /**
  * Fetches a public corpus into a folder. Each file is downloaded to `NAME.download`, checked, and only then gets its
- * name; a download that was cut off goes on where it stopped, or from the start where it comes compressed. A file that is there already, with the right content,
- * is not fetched again.
+ * name; a download that was cut off goes on where it stopped, or from the start where it comes compressed. A file that
+ * is there already, with the right content, is not fetched again.
  * @throws QkvError where the name is unknown, the server cannot be reached or refuses, the checksum differs, or
  * another file of that name is in the way
  */

@@ -78,12 +78,12 @@ export function checkNewModel(recipe: ModelRecipe, head: Head, newModel: JsonObj
 /** The model that a recipe describes: that of a folder with changes, or a new one of a family. */
 export async function createModelStart(options: NewModelOptions): Promise<ModelStart> {
   const { recipe, head, from } = options;
-  // What is wrong with the sizes shall not be found after a vocabulary was learned.
+  // What is wrong with keys and sizes shall not be found after a vocabulary was learned.
   checkNewModel(recipe, head, options.newModel);
   const own = ownConfig(recipe, options.newModel);
   const base = from === undefined ? {} : await readConfigOf(from);
   const family = familyOf({ ...base, ...own }, where);
-  refuseUnknownKeys(recipe, family);
+  if (from !== undefined) refuseUnknownKeys(recipe, family);
   const tokenizerFolder = options.tokenizerFrom ?? from;
   const labels = await options.labels();
   const ofLabels = labels === undefined ? {} : labelsConfig(labels, recipe);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { listParameters } from "../../nn/parameters.ts";
 import type { Device } from "../../runtime/device.ts";
-import { positionTables, sinusoidalStart } from "../../training/initial-positions.ts";
+import { positionTables, startOfPositions } from "../../training/initial-positions.ts";
 import type { Objective } from "../../training/learner.ts";
 import type { ModelRecipe } from "../../training/model-recipe.ts";
 import type { ModelTaskName } from "../../training/model-tasks.ts";
@@ -100,11 +100,9 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
         }
       },
       async initialize(parameters) {
-        if (recipe.model.initial_positions === "sinusoidal") {
-          for (const [address, spec] of positionTables(start.model.parameters)) {
-            await parameters.get(address)!.write(sinusoidalStart(spec, address, recipe.training.seed));
-          }
-        }
+        const { model, training } = recipe;
+        const positions = startOfPositions(model.initial_positions, start.model.parameters, training.seed);
+        for (const [address, values] of positions) await parameters.get(address)!.write(values);
         if (folders.from !== undefined) {
           sayWhatIsNew(onEvent, folders.from, await loadBase(folders.from, started.model, parameters));
         }
@@ -151,12 +149,19 @@ function checkMeasures(recipe: ModelRecipe, data: TrainingData<ModelTaskName>): 
   );
 }
 
-/** @throws QkvError "config" where positions are to begin in some way and the model learns none */
-function checkPositions({ model: { initial_positions } }: ModelRecipe, { model }: ModelStart): void {
-  if (initial_positions === "random" || positionTables(model.parameters).size > 0) return;
+/** @throws QkvError "config" where positions are to begin in some way and the model learns none of that kind */
+function checkPositions({ model: { initial_positions: way } }: ModelRecipe, { model }: ModelStart): void {
+  if (way === "random" || positionTables(model.parameters, way).size > 0) return;
+  const [lacks, other] = (
+    {
+      sinusoidal: ["has no learned table of positions", "spread"],
+      spread: ["learns no biases of distances", "sinusoidal"],
+    } as const
+  )[way];
+  const instead = positionTables(model.parameters, other).size > 0 ? `take "${other}", or ` : "";
   throw new QkvError(
     "config",
-    `recipe: model.initial_positions: a ${model.modelType} model has no learned table of positions; leave it out`,
+    `recipe: model.initial_positions: a ${model.modelType} model ${lacks}; ${instead}leave it out`,
   );
 }
 

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { createModel } from "../../../src/models/families.ts";
-import { listParameters } from "../../../src/nn/parameters.ts";
-import { positionTables, sinusoidalStart } from "../../../src/training/initial-positions.ts";
+import { positionTables, startOfPositions } from "../../../src/training/initial-positions.ts";
 import { smallModels } from "../../cli/training-data.ts";
 
 const ids = { pad_token_id: 0, bos_token_id: 1, eos_token_id: 2, decoder_start_token_id: 0 };
@@ -14,7 +13,22 @@ test.each([
   ["bart", ["encoder.positions", "decoder.positions"]],
   ["t5", []],
 ] as const)("%s learns the positions %j", (family, addresses) => {
-  expect([...positionTables(parametersOf(smallModels[family])).keys()]).toEqual(addresses);
+  expect([...positionTables(parametersOf(smallModels[family]), "sinusoidal").keys()]).toEqual(addresses);
+});
+
+test("t5 learns biases of distances, which may begin spread", () => {
+  const tables = new Map(startOfPositions("spread", parametersOf(smallModels.t5), 1));
+  expect([...tables.keys()]).toEqual(["encoder.relativePositions", "decoder.relativePositions"]);
+  for (const values of tables.values()) {
+    const squares = values.reduce((sum, value) => sum + value * value, 0);
+    expect(Math.sqrt(squares / values.length)).toBeCloseTo(2, 5);
+    expect(new Set(values).size).toBe(values.length);
+  }
+});
+
+test("nothing begins otherwise where all is drawn at random, or where there is no such table", () => {
+  expect([...startOfPositions("random", parametersOf(smallModels.bert), 1)]).toEqual([]);
+  expect([...startOfPositions("spread", parametersOf(smallModels.bert), 1)]).toEqual([]);
 });
 
 test.each([
@@ -23,8 +37,7 @@ test.each([
   ["bart", "decoder.positions", { init_std: 0.05, d_model: 32 }],
 ] as const)("%s: a table begins as sinusoids, as far spread as it would be", (family, address, sizes) => {
   const parameters = parametersOf({ ...smallModels[family], ...sizes });
-  const spec = listParameters(parameters).get(address)!;
-  const values = sinusoidalStart(spec, address, 1);
+  const values = new Map(startOfPositions("sinusoidal", parameters, 1)).get(address)!;
   const mean = values.reduce((sum, value) => sum + value * value, 0) / values.length;
   expect(Math.sqrt(mean)).toBeCloseTo(0.05, 2);
   // The angle between two positions depends on their distance alone.
