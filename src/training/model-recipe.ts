@@ -101,6 +101,8 @@ const objectiveSchemas = {
     block_size,
     noise_density: rate.default(0.15),
     mean_noise_span_length: z.number().min(1).default(3),
+    /** What is to be written: what stood in the gaps, or the whole text (Raffel et al., 2020, table 3, second line). */
+    target: z.enum(["spans", "text"]).default("spans"),
   }),
   "text2text-generation": z.strictObject({
     max_source_length: max_length,

@@ -20,7 +20,7 @@ export const spanCorruptionTraining: TrainingTask<"span-corruption"> = {
 
   open(store, context: Context) {
     const { recipe, tokenizers } = context;
-    const { block_size, noise_density, mean_noise_span_length } = recipe.objective;
+    const { block_size, noise_density, mean_noise_span_length, target: wanted } = recipe.objective;
     const { before, after } = framesOf(tokenizers.source);
     const sentinelIds: number[] = [];
     for (let gap = 0; ; gap++) {
@@ -43,9 +43,11 @@ export const spanCorruptionTraining: TrainingTask<"span-corruption"> = {
       length: blocks.length,
       width: (index) => blocks.lengthOf(index) + before.length + after.length,
       batch(indices, draw) {
-        const rows = Array.from(indices, (index) =>
-          corruptSpans(blocks.block(index), options, randomOfBlock("spans", draw, index)),
-        );
+        const rows = Array.from(indices, (index) => {
+          const block = blocks.block(index);
+          const corrupted = corruptSpans(block, options, randomOfBlock("spans", draw, index));
+          return wanted === "spans" ? corrupted : { ...corrupted, target: Array.from(block) };
+        });
         const sources = rows.map(({ source }) => [...before, ...source, ...after]);
         return encoderDecoderBatch(
           context,

@@ -46,6 +46,11 @@ beforeAll(async () => {
     template: "roberta",
   });
   tokenizers.unigram = await learnUnigram(lines, { vocabSize: 60 });
+  tokenizers.withGaps = await learnUnigram(lines, {
+    vocabSize: 62,
+    specialTokens: ["<pad>", "</s>", "<unk>", "<extra_id_0>", "<extra_id_1>"],
+    template: "eos",
+  });
   tokenizers.characters = await learnCharacters(lines);
 });
 
@@ -56,6 +61,18 @@ const bertKeys = {
   num_attention_heads: 2,
   intermediate_size: 4,
   max_position_embeddings: 64,
+};
+
+const t5Keys = {
+  model_type: "t5",
+  d_model: 4,
+  d_kv: 2,
+  d_ff: 4,
+  num_layers: 1,
+  num_heads: 2,
+  pad_token_id: 0,
+  eos_token_id: 1,
+  decoder_start_token_id: 0,
 };
 
 function contextOf<Name extends ModelTaskName>(
@@ -304,20 +321,28 @@ describe("texts as blocks", () => {
   });
 
   test("T5's texts have nothing between them", () => {
-    const model = {
-      model_type: "t5",
-      d_model: 4,
-      d_kv: 2,
-      d_ff: 4,
-      num_layers: 1,
-      num_heads: 2,
-      pad_token_id: 0,
-      eos_token_id: 1,
-      decoder_start_token_id: 0,
-    };
-    const own = contextOf("span-corruption", { tokenizer: "unigram", model });
+    const own = contextOf("span-corruption", { tokenizer: "unigram", model: t5Keys });
     const [example] = [...trainingTasks["span-corruption"].encode(recordOf({ text: "Bergen" }), own)];
     expect(Array.from(example!.ids!)).not.toContain(tokenizers.unigram!.tokenToId("</s>"));
+  });
+
+  test.each(["spans", "text"] as const)("a T5 writes the %s", (target) => {
+    const sentinels = ["<extra_id_0>", "<extra_id_1>"].map((token) => tokenizers.withGaps!.tokenToId(token)!);
+    const own = contextOf("span-corruption", {
+      tokenizer: "withGaps",
+      model: t5Keys,
+      recipe: { objective: { block_size: 12, target } },
+    });
+    const task = trainingTasks["span-corruption"];
+    const store = new ExampleList(task.columns);
+    for (const example of task.encode(recordOf({ text: "Bergen is old." }), own)) store.add(example);
+    const { inputs } = task.open(store, own).batch([0], { seed: 1, epoch: 0 });
+    const block = tokenStream(textsOf(store)).slice(0, 11);
+    const wanted = Array.from(inputs.labels!.data);
+    expect(Array.from(inputs.inputIds!.data)).toContain(sentinels[0]);
+    expect(wanted.at(-1)).toBe(t5Keys.eos_token_id);
+    if (target === "text") expect(wanted.slice(0, -1)).toEqual(Array.from(block));
+    else expect(wanted[0]).toBe(sentinels[0]);
   });
 
   test("the frame of a tokenizer", () => {
