@@ -347,6 +347,7 @@ describe("what recipes do to positions and texts", () => {
         task: "span-corruption",
         data: { train: "text.txt" },
         model: { ...smallModels.t5, ...initial },
+        objective: { block_size: 24 },
         training: { learning_rate: 1e-9 },
       };
       await output(args(recipe, out, 1));
