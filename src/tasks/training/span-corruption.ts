@@ -9,7 +9,7 @@ import type { TaskContext, TrainingTask } from "./training-task.ts";
 
 type Context = TaskContext<"span-corruption">;
 
-/** What stood in the gaps of a text, each named by a sentinel. Source: Raffel et al., 2020, 3.1.4. */
+/** What stood in the gaps of a text, each named by a sentinel, or all of it. Source: Raffel et al., 2020, 3.1.4 and 3.3. */
 export const spanCorruptionTraining: TrainingTask<"span-corruption"> = {
   head: () => "sequence-to-sequence",
   newModel: smallT5,
