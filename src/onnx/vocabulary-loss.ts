@@ -71,6 +71,8 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
       emitter.node("Concat", [blocks, blockRows, emitter.length(width)], { axis: 0 }),
     );
   const xBlocks = blocked(keptX, model);
+  // Turned once for all blocks: the engine's product turns a factor again for each strip of the other.
+  const turnedXBlocks = wantsTable ? emitter.node("Transpose", [xBlocks], { perm: [0, 2, 1] }) : undefined;
   const maskBlocks = wantsBias
     ? blocked(emitter.node("Compress", [mask, counts], { axis: 0 }), 1)
     : undefined;
@@ -109,7 +111,10 @@ export function emitVocabularyLoss(emitter: Emitter, node: GraphNode<"vocabulary
     scanned.push({ name: logSumExp, shape: ["rows of a block", 1] });
     if (wantsHidden) scanned.push({ name: gemm(p, w, 0, 0), shape: ["rows of a block", model] });
     // Rows of zeros add nothing to the table's gradient.
-    if (tableSum !== undefined) tableSum.result = gemm(xBlock, p, 1, 0, tableSum.inside);
+    if (tableSum !== undefined) {
+      const turned = emitter.node("Gather", [turnedXBlocks!, iteration], { axis: 0 });
+      tableSum.result = gemm(turned, p, 0, 0, tableSum.inside);
+    }
     if (biasSum !== undefined) {
       const maskBlock = emitter.node("Gather", [maskBlocks!, iteration], { axis: 0 });
       biasSum.result = gemm(p, maskBlock, 1, 0, biasSum.inside);
