@@ -204,11 +204,6 @@ describe("recipes", () => {
     expect(await refused({ ...generation, ...changes })).toContain(said);
   });
 
-  test("T5 has no limit, so that blocks need a size", async () => {
-    const recipe = { ...generation, task: "span-corruption", model: smallModels.t5 };
-    expect(await refused(recipe)).toContain("objective.block_size is needed");
-  });
-
   test("pairs of segments are BERT's alone", async () => {
     const recipe = {
       ...generation,

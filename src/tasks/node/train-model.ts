@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { listParameters } from "../../nn/parameters.ts";
 import type { Device } from "../../runtime/device.ts";
-import { positionTables, startOfPositions } from "../../training/initial-positions.ts";
+import { startOfPositions, whyNoPositions } from "../../training/initial-positions.ts";
 import type { Objective } from "../../training/learner.ts";
 import type { ModelRecipe } from "../../training/model-recipe.ts";
 import type { ModelTaskName } from "../../training/model-tasks.ts";
@@ -150,19 +150,10 @@ function checkMeasures(recipe: ModelRecipe, data: TrainingData<ModelTaskName>): 
 }
 
 /** @throws QkvError "config" where positions are to begin in some way and the model learns none of that kind */
-function checkPositions({ model: { initial_positions: way } }: ModelRecipe, { model }: ModelStart): void {
-  if (way === "random" || positionTables(model.parameters, way).size > 0) return;
-  const [lacks, other] = (
-    {
-      sinusoidal: ["has no learned table of positions", "spread"],
-      spread: ["learns no biases of distances", "sinusoidal"],
-    } as const
-  )[way];
-  const instead = positionTables(model.parameters, other).size > 0 ? `take "${other}", or ` : "";
-  throw new QkvError(
-    "config",
-    `recipe: model.initial_positions: a ${model.modelType} model ${lacks}; ${instead}leave it out`,
-  );
+function checkPositions({ model: { initial_positions: way } }: ModelRecipe, { model }: ModelStart) {
+  const why = whyNoPositions(way, model.parameters);
+  if (why === undefined) return;
+  throw new QkvError("config", `recipe: model.initial_positions: a ${model.modelType} model ${why}`);
 }
 
 /** @throws QkvError "config" for texts that are to be longer than the model reads, or too short for any token */

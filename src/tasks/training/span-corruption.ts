@@ -9,7 +9,9 @@ import type { TaskContext, TrainingTask } from "./training-task.ts";
 
 type Context = TaskContext<"span-corruption">;
 
-/** What stood in the gaps of a text, each named by a sentinel, or all of it. Source: Raffel et al., 2020, 3.1.4 and 3.3. */
+/**
+ * What stood in the gaps of a text, each named by a sentinel, or all of it. Source: Raffel et al., 2020, 3.1.4 and 3.3.
+ */
 export const spanCorruptionTraining: TrainingTask<"span-corruption"> = {
   head: () => "sequence-to-sequence",
   newModel: smallT5,
@@ -31,7 +33,8 @@ export const spanCorruptionTraining: TrainingTask<"span-corruption"> = {
     if (sentinelIds.length === 0) {
       throw new QkvError(
         "config",
-        `recipe ${recipe.name}: its tokenizer must have tokens <extra_id_0> ...; got none; take one of T5 (--set tokenizer.from=FOLDER)`,
+        `recipe ${recipe.name}: its tokenizer must have tokens <extra_id_0> ...; got none; ` +
+          "take one of T5 (--set tokenizer.from=FOLDER)",
       );
     }
     const options = { noiseDensity: noise_density, meanSpanLength: mean_noise_span_length, sentinelIds };

@@ -94,23 +94,16 @@ export function randomOfBlock(what: string, { seed, epoch }: Draw, index: number
   return new RandomStream(randomKey(seed, `${what}:${epoch}`, index));
 }
 
+/** Tokens of a block where the model has no limit of its own. Source: Raffel et al., 2020 (T5), 3.1.2. */
+const lengthWithoutLimit = 512;
+
 /**
- * How many tokens a block has.
+ * How many tokens a block has: as many as are wanted, or as the model reads.
  * @param special - tokens that are put around each
- * @throws QkvError "config" where the model has no limit and the recipe names none, or one that the model cannot read
+ * @throws QkvError "config" where the model cannot read such a block
  */
-export function blockLengthOf(
-  { longest, model }: TaskContext,
-  wanted: number | undefined,
-  special: number,
-): number {
-  if (wanted === undefined && !Number.isFinite(longest)) {
-    throw new QkvError(
-      "config",
-      `recipe: objective.block_size is needed, since ${model.architecture} has no limit; give it: --set block_size=512`,
-    );
-  }
-  const size = wanted ?? longest;
+export function blockLengthOf({ longest }: TaskContext, wanted: number | undefined, special: number): number {
+  const size = wanted ?? (Number.isFinite(longest) ? longest : lengthWithoutLimit);
   if (size > longest) {
     throw new QkvError(
       "config",

@@ -345,6 +345,15 @@ describe("texts as blocks", () => {
     else expect(wanted[0]).toBe(sentinels[0]);
   });
 
+  test("a T5 reads texts of any length, and blocks of 512 tokens where no size is wanted", () => {
+    const own = contextOf("span-corruption", { tokenizer: "withGaps", model: t5Keys });
+    const task = trainingTasks["span-corruption"];
+    const store = new ExampleList(task.columns);
+    for (const example of task.encode(recordOf({ text: "Bergen is old. ".repeat(400) }), own))
+      store.add(example);
+    expect(task.open(store, own).width(0)).toBe(512);
+  });
+
   test("the frame of a tokenizer", () => {
     const id = (token: string) => tokenizers.wordPiece!.tokenToId(token);
     expect(framesOf(tokenizers.wordPiece!)).toEqual({ before: [id("[CLS]")], after: [id("[SEP]")] });
