@@ -70,8 +70,9 @@ export function lengthBatches(
     if (rowWidth > tokensPerBatch) {
       throw new QkvError(
         "option",
-        `batches: tokensPerBatch must hold the longest ${noun}, end marks and padding included; got ` +
-          `${tokensPerBatch}, but ${noun} ${row} takes ${rowWidth}; raise it or leave out longer ${noun}s (maxLength)`,
+        `batches: tokensPerBatch (in a recipe max_tokens) must hold the longest ${noun}, end marks and padding ` +
+          `included; got ${tokensPerBatch}, but ${noun} ${row} takes ${rowWidth}; raise it or take shorter texts ` +
+          "(in a recipe max_length, max_source_length)",
       );
     }
     const widened = Math.max(width, rowWidth);

@@ -8,7 +8,10 @@ export function defineMerge(program: Command): void {
     .argument("<model>", "the model folder that the adapter was made for")
     .requiredOption("--adapter <folder>", "the adapter, as PEFT writes it (LoRA)")
     .requiredOption("--out <folder>", "where the merged model goes")
-    .addHelpText("after", examples("qkv merge models/bert --adapter runs/sentiment --out models/sentiment"))
+    .addHelpText(
+      "after",
+      examples("qkv merge models/bert --adapter runs/sentiment/adapter --out models/sentiment"),
+    )
     .action(async (model: string, { adapter, out }: { adapter: string; out: string }) => {
       const { findModel } = await import("../../tasks/node/shipped.ts");
       const { mergeAdapterFolder } = await import("../../tasks/node/merge-adapter.ts");

@@ -43,7 +43,10 @@ export function defineTrain(program: Command): void {
     .option("--task <name>", `instead of a recipe: what to train for (${modelTaskNames.join(", ")})`)
     .option("--train <file...>", "with --task: text, JSON lines, CSV, TSV, CoNLL or Parquet")
     .option("--validation <file...>", "default: one record in twenty is held out")
-    .option("--model <folder>", "with --task: the model to go on from (default: a new small one)")
+    .option(
+      "--model <folder>",
+      "with --task: the model to go on from, or its name (default: a new small one)",
+    )
     .option(
       "--data <folder>",
       "where the recipe's data lie (default: data/RECIPE, or beside a recipe of your own)",

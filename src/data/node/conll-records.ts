@@ -63,6 +63,6 @@ function usualNames(file: string, line: number, count: number): readonly string[
   if (names !== undefined) return names;
   throw new QkvError(
     "data",
-    `${file}:${line}: only two or four columns have names of their own; got ${count}; name them (columnNames)`,
+    `${file}:${line}: only two or four columns have names of their own; got ${count}; name them (data.column_names)`,
   );
 }

@@ -88,7 +88,7 @@ describe("epochBatches", () => {
       epochBatches(one, { tokensPerBatch: 10, seed: 0, epoch: 0, ...more });
     expect(errorOf({})).not.toThrow();
     expect(errorOf({ tokensPerBatch: 9 })).toThrowErrorMatchingInlineSnapshot(
-      `[QkvError: batches: tokensPerBatch must hold the longest pair, end marks and padding included; got 9, but pair 0 takes 10; raise it or leave out longer pairs (maxLength)]`,
+      `[QkvError: batches: tokensPerBatch (in a recipe max_tokens) must hold the longest pair, end marks and padding included; got 9, but pair 0 takes 10; raise it or take shorter texts (in a recipe max_length, max_source_length)]`,
     );
     expect(errorOf({ maxSentences: 0 })).toThrow(/maxSentences must be a whole number, 1 or more; got 0/);
     expect(errorOf({ lengthMultiple: 1.5 })).toThrow(/lengthMultiple must be/);

@@ -43,7 +43,7 @@ describe("lengthBatches", () => {
   test("an example that is longer than a batch", () => {
     const options = { tokensPerBatch: 8, seed: 1, epoch: 0 };
     expect(() => lengthBatches([Int32Array.of(3, 9)], options)).toThrow(
-      /tokensPerBatch must hold the longest example.*got 8, but example 1 takes 9; raise it/,
+      /tokensPerBatch .in a recipe max_tokens. must hold the longest example.*got 8, but example 1 takes 9; raise it/,
     );
     expect(() => lengthBatches([Int32Array.of(3)], { ...options, maxRows: 0 })).toThrow(
       /maxRows must be a whole/,
