@@ -186,6 +186,7 @@ export class Learner<Tree, Batch> {
       if (batches.length === 1) flows = results;
       else flows = await this.#addUp(results, index === 0);
     }
+    if (count === 0) throw nothingLearned(step);
     const loss = lossSum / count;
     const gradientNorm = Math.sqrt(await this.#device.sumOfSquares([...flows.values()])) / count;
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
@@ -261,6 +262,15 @@ export class Learner<Tree, Batch> {
 }
 
 const lossName = "(loss)";
+
+/** A batch that teaches nothing is no divergence. */
+function nothingLearned(step: number): QkvError {
+  return new QkvError(
+    "data",
+    `training: nothing in the batch of step ${step} has a label that counts; take larger batches ` +
+      "(per_device_train_batch_size, max_tokens) or leave such records out",
+  );
+}
 
 function diverged(message: string): QkvError {
   return new QkvError("diverged", message);

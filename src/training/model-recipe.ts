@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { generatedRecordsNames } from "../data/generated-corpora.ts";
+import { readGenerationOptions } from "../generation/generation-config.ts";
+import { QkvError } from "../util/errors.ts";
 import { initialPositions } from "./initial-positions.ts";
 import { type ModelTaskName, modelTaskNames } from "./model-tasks.ts";
 import { checkOptimization } from "./optimization-choices.ts";
@@ -165,8 +167,8 @@ const teacherSchema = z.strictObject({
   alpha_ce: z.number().min(0).default(5),
   alpha_task: z.number().min(0).default(2),
   alpha_cos: z.number().min(0).default(1),
-  /** Whether the student begins with layers of the teacher, evenly chosen. */
-  initialize: z.boolean().default(true),
+  /** Whether the student begins with layers of the teacher, evenly chosen; by default where it begins anew. */
+  initialize: z.boolean().optional(),
 });
 
 const trainingSchema = z
@@ -278,6 +280,13 @@ function checkTogether(
   }
   if (!writes(recipe.task) && Object.keys(recipe.generation).length > 0) {
     refuse("generation", `goes with a task whose models write; ${recipe.task} is none`);
+  } else {
+    try {
+      readGenerationOptions(recipe.generation, { where: "", unknownKeys: "refuse" });
+    } catch (error) {
+      if (!(error instanceof QkvError)) throw error;
+      refuse("generation", error.message.replace(/^: /, ""));
+    }
   }
   if (teacher !== undefined && recipe.task === "sentence-similarity") {
     refuse("teacher", "goes with a task whose models give scores; sentence-similarity has none");

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { generatedCorpusNames } from "../data/generated-corpora.ts";
+import { roundUp } from "../data/sampling.ts";
 import { transformerChoices } from "../models/transformer-config.ts";
 import { checkOptimization } from "./optimization-choices.ts";
 import { count, rate, trainingChoices } from "./training-choices.ts";
@@ -71,15 +72,35 @@ const generationSchema = z.strictObject({
 });
 
 /** A recipe that trains the original Transformer to translate, from parallel text. */
-export const translationRecipeSchema = z.strictObject({
-  name: z.string().default("translation"),
-  description: z.string().default(""),
-  task: z.literal("translation").default("translation"),
-  data: dataSchema,
-  tokenizer: tokenizerSchema.prefault({}),
-  model: modelSchema.prefault({}),
-  training: trainingSchema.prefault({}),
-  generation: generationSchema.prefault({}),
-});
+export const translationRecipeSchema = z
+  .strictObject({
+    name: z.string().default("translation"),
+    description: z.string().default(""),
+    task: z.literal("translation").default("translation"),
+    data: dataSchema,
+    tokenizer: tokenizerSchema.prefault({}),
+    model: modelSchema.prefault({}),
+    training: trainingSchema.prefault({}),
+    generation: generationSchema.prefault({}),
+  })
+  .superRefine(({ data, model, training }, context) => {
+    const refuse = (key: string, message: string) =>
+      context.addIssue({ code: "custom", path: ["data", key], message });
+    for (const part of ["validation", "test"] as const) {
+      const sides = [`${part}_source`, `${part}_target`] as const;
+      const missing = sides.find((side) => data[side] === undefined);
+      if (missing === undefined || sides.every((side) => data[side] === undefined)) continue;
+      refuse(missing, `is needed beside the other side of the ${part} text; name it, or leave out both`);
+    }
+    // Beside the tokens stands an end mark, or the mark that the decoder begins with.
+    const longest = roundUp(data.max_length + 1, training.pad_to_multiple_of);
+    if (longest > model.max_position_embeddings) {
+      refuse(
+        "max_length",
+        `the model needs ${longest} positions for ${data.max_length} tokens and a mark; got ` +
+          `model.max_position_embeddings ${model.max_position_embeddings}; take fewer tokens or more positions`,
+      );
+    }
+  });
 
 export type TranslationRecipe = z.output<typeof translationRecipeSchema>;

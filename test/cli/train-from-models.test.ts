@@ -88,6 +88,24 @@ describe("fine-tuning", () => {
     expect(JSON.parse(tokenizer("tuned"))).toEqual(JSON.parse(tokenizer("base")));
   });
 
+  test("labels stay in the checkpoint's order; tags of no entities, in a file that is called .txt", async () => {
+    const lines = [
+      ["NNP", "VBZ"],
+      ["VBZ", "NNP"],
+    ]
+      .map((tags) => `Ada ${tags[0]}\nlives ${tags[1]}\n\n`)
+      .join("");
+    writeFileSync(join(folder, "speech.txt"), lines.repeat(10));
+    const data = { train: "speech.txt", validation: "speech.txt", format: "conll" };
+    const recipe = { task: "token-classification", data, model: { from: run("base") } };
+    const stderr = await trainTwice({ ...recipe, objective: { labels: ["VBZ", "NNP"] } }, "speech");
+    expect(stderr).toContain("accuracy");
+    const config = (name: string) => JSON.parse(readFileSync(join(run(name), "config.json"), "utf8"));
+    expect(config("speech").id2label).toEqual({ 0: "VBZ", 1: "NNP" });
+    await output(args({ ...recipe, model: { from: run("speech") } }, "speech-again", 1));
+    expect(config("speech-again").id2label).toEqual({ 0: "VBZ", 1: "NNP" });
+  });
+
   test("leaves frozen parts as they were, and lower layers nearly so with a decay by layers", async () => {
     const recipe = {
       ...classification,

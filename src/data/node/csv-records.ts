@@ -140,7 +140,7 @@ function neverClosed(reader: LineReader, line: number): QkvError {
   return new QkvError(
     "data",
     `${reader.path}:${line}: a quote that opens a cell must be closed; got none up to line ${reader.lineNumber}; ` +
-      "close it, or read the file without quotes (quotes: false)",
+      "close it, or write it twice where it is part of the text",
   );
 }
 

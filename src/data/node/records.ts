@@ -175,7 +175,8 @@ function isGzip(file: string): boolean {
   return file.toLowerCase().endsWith(".gz");
 }
 
-function formatOf(file: string, given: RecordFormat | undefined): RecordFormat {
+/** The format of a file: the one that is given, or that which its ending tells. @throws QkvError "option" for others */
+export function formatOf(file: string, given?: RecordFormat): RecordFormat {
   if (given !== undefined) return requireOneOf(file, "format", given, recordFormats);
   const name = file.toLowerCase().replace(/\.gz$/, "");
   const found = recordFormats.find((format) =>

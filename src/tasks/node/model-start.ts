@@ -85,7 +85,7 @@ export async function createModelStart(options: NewModelOptions): Promise<ModelS
   const family = familyOf({ ...base, ...own }, where);
   if (from !== undefined) refuseUnknownKeys(recipe, family);
   const tokenizerFolder = options.tokenizerFrom ?? from;
-  const labels = await options.labels();
+  const labels = inOrderOf(base, await options.labels(), recipe);
   const ofLabels = labels === undefined ? {} : labelsConfig(labels, recipe);
   const tokenizerFiles =
     tokenizerFolder === undefined
@@ -211,6 +211,19 @@ function labelsConfig(labels: readonly string[], recipe: ModelRecipe): JsonObjec
     label2id: Object.fromEntries(labels.map((label, id) => [label, id])),
     ...problem,
   };
+}
+
+/**
+ * Labels in the order in which the model that a training goes on from has them, where they are the same: what scores
+ * them is taken over row by row.
+ */
+function inOrderOf(base: JsonObject, labels: readonly string[] | undefined, { objective }: ModelRecipe) {
+  if (labels === undefined || ("labels" in objective && objective.labels !== undefined)) return labels;
+  const { id2label } = base;
+  if (typeof id2label !== "object" || id2label === null) return labels;
+  const known = Object.values(id2label);
+  const isSame = known.length === labels.length && labels.every((label) => known.includes(label));
+  return isSame ? (known as string[]) : labels;
 }
 
 /** What is put in front of each source belongs to the model, whichever task it is used for; an earlier one does not. */

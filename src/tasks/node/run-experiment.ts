@@ -17,7 +17,7 @@ import type { Measured, RunEvent, RunOutcome } from "../../training/run-events.t
 import { didYouMean, QkvError } from "../../util/errors.ts";
 import { writeFileAtomically } from "../../util/node/atomic-file.ts";
 import type { TrainingCheck } from "./check-training.ts";
-import { findExperiment, kindOf, readJsonFile } from "./shipped.ts";
+import { findExperiment, findRecipe, kindOf, readJsonFile } from "./shipped.ts";
 import type { TrainOptions } from "./training-plan.ts";
 
 /** Where an experiment stands. */
@@ -63,7 +63,8 @@ export async function locateExperiment(
 }
 
 /** Trains every variant with every seed, and writes tables and pictures of what came out. */
-export async function runExperiment(options: RunExperimentOptions): Promise<readonly TrialResult[]> {
+export async function runExperiment(given: RunExperimentOptions): Promise<readonly TrialResult[]> {
+  const options: Plan = { ...given, recipes: await recipesOf(given.experiment) };
   const { experiment, directory, jobs = 1 } = options;
   await mkdir(directory, { recursive: true });
   const resultsFile = join(directory, "results.json");
@@ -89,7 +90,8 @@ export async function runExperiment(options: RunExperimentOptions): Promise<read
     return saved;
   };
   const missing = trials.filter((trial) => !results.has(trial));
-  await inOrder(missing, jobs, waitsFor, async (trial) => {
+  const needs = (trial: Trial, other: Trial) => waitsFor(options, trial, other);
+  await inOrder(missing, jobs, needs, async (trial) => {
     const { question, variant, seed } = trial;
     const tell = (training?: ExperimentProgress["training"]) =>
       options.onProgress({
@@ -101,7 +103,7 @@ export async function runExperiment(options: RunExperimentOptions): Promise<read
     if (options.signal.aborted)
       throw new QkvError("interrupted", "the experiment was stopped; it goes on from here");
     // What is the same training under another name is done once.
-    const twin = trials.find((other) => isSameTraining(other, trial) && results.has(other));
+    const twin = trials.find((other) => isSameTraining(options, other, trial) && results.has(other));
     results.set(
       trial,
       twin === undefined
@@ -126,38 +128,53 @@ export async function runExperiment(options: RunExperimentOptions): Promise<read
   return done();
 }
 
+/** What is asked, and what the recipes hold: a file may be another the next time. */
+interface Plan extends RunExperimentOptions {
+  readonly recipes: ReadonlyMap<Question["recipe"], unknown>;
+}
+
+async function recipesOf({ questions }: Experiment): Promise<Plan["recipes"]> {
+  const recipes = new Map<Question["recipe"], unknown>();
+  for (const { recipe } of questions)
+    recipes.set(recipe, typeof recipe === "string" ? (await findRecipe(recipe)).json : recipe);
+  return recipes;
+}
+
 /** What tells a trial's result from others. */
-function nameOf({ maxSteps }: RunExperimentOptions, { question, variant, seed }: Trial) {
-  const text = JSON.stringify([choicesOf(question, variant), maxSteps ?? null]);
-  const choices = createHash("sha256").update(text).digest("hex").slice(0, 16);
+function nameOf(plan: Plan, { question, variant, seed }: Trial) {
+  const choices = digestOf([choicesOf(plan, question, variant.name), question.split]);
   return { question: question.id, variant: variant.name, seed, choices };
 }
+
+const digestOf = (value: unknown): string =>
+  createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
 
 /** Whether a result has a trial's name, whatever its choices were. */
 const isOf = (result: TrialResult, { question, variant, seed }: Trial): boolean =>
   result.question === question.id && result.variant === variant.name && result.seed === seed;
 
-/** Everything that a result depends on besides the seed. */
-const choicesOf = ({ id, recipe, data, split }: Question, { set }: Variant) => ({
-  ...(runsIn(set).length > 0 && { id }),
-  recipe,
-  data,
-  split,
-  set,
-});
+/** Everything that a training depends on besides the seed. */
+function choicesOf(plan: Plan, question: Question, name: string): object {
+  const { set } = question.variants.find((variant) => variant.name === name)!;
+  return {
+    recipe: plan.recipes.get(question.recipe),
+    data: question.data,
+    set: withRuns(set, (run) => digestOf(choicesOf(plan, question, run))),
+    maxSteps: plan.maxSteps ?? null,
+  };
+}
 
 /** Whether two trials are one training under two names, and nobody wants the run of either by its name. */
-const isSameTraining = (left: Trial, right: Trial): boolean =>
+const isSameTraining = (plan: Plan, left: Trial, right: Trial): boolean =>
   ![left, right].some(({ question, variant }) =>
     question.variants.some(({ set }) => runsIn(set).includes(variant.name)),
   ) &&
   left.seed === right.seed &&
-  JSON.stringify(choicesOf(left.question, left.variant)) ===
-    JSON.stringify(choicesOf(right.question, right.variant));
+  nameOf(plan, left).choices === nameOf(plan, right).choices;
 
 /** Whether a trial can begin only when another is over: it uses its run, or is the same training under another name. */
-const waitsFor = (trial: Trial, other: Trial): boolean =>
-  isSameTraining(trial, other) ||
+const waitsFor = (plan: Plan, trial: Trial, other: Trial): boolean =>
+  isSameTraining(plan, trial, other) ||
   (trial.seed === other.seed &&
     trial.question.id === other.question.id &&
     runsIn(trial.variant.set).includes(other.variant.name));
@@ -211,11 +228,16 @@ interface Trial {
   readonly seed: number;
 }
 
-/** The folder of a trial, or of another variant's with the same seed. */
-const folderOf = ({ directory }: RunExperimentOptions, { question, seed }: Trial, variant: string): string =>
-  resolve(directory, "runs", `${trialName(question.id, variant)}-seed-${seed}`);
+/**
+ * The folder of a trial, or of another variant's with the same seed. Its name tells the choices, too: a training goes on
+ * from what was trained with the same, never from a first look or from what a variant was before.
+ */
+function folderOf(plan: Plan, { question, seed }: Trial, variant: string): string {
+  const choices = digestOf(choicesOf(plan, question, variant)).slice(0, 8);
+  return resolve(plan.directory, "runs", `${trialName(question.id, variant)}-seed-${seed}-${choices}`);
+}
 
-function trainingOf(options: RunExperimentOptions, trial: Trial): TrainOptions {
+function trainingOf(options: Plan, trial: Trial): TrainOptions {
   const { question, variant, seed } = trial;
   return {
     out: folderOf(options, trial, variant.name),
@@ -228,7 +250,7 @@ function trainingOf(options: RunExperimentOptions, trial: Trial): TrainOptions {
 }
 
 /** What is wrong with the last variant shall be found before the first is trained. */
-async function checkTrial(options: RunExperimentOptions, trial: Trial): Promise<void> {
+async function checkTrial(options: Plan, trial: Trial): Promise<void> {
   const { id, metric, split } = trial.question;
   const later = runsIn(trial.variant.set).map((name) => folderOf(options, trial, name));
   const checked = options.check(trainingOf(options, trial), { split, later });
@@ -246,7 +268,7 @@ async function checkTrial(options: RunExperimentOptions, trial: Trial): Promise<
 }
 
 async function runTrial(
-  options: RunExperimentOptions,
+  options: Plan,
   trial: Trial,
   tell: (training: ExperimentProgress["training"]) => void,
 ): Promise<TrialResult> {

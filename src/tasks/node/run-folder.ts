@@ -40,14 +40,15 @@ export async function inspectRunFolder(directory: string, resume: boolean): Prom
   }
   const step = (await listCheckpoints(directory)).at(-1);
   const continues = step !== undefined;
+  const recipePath = join(directory, "recipe.json");
   if (!resume && (continues || (await holdsSomething(directory)))) {
+    const isRun = continues || (await kindOf(recipePath)) !== undefined;
     throw new QkvError(
       "option",
-      `${directory}: already holds ${continues ? "a run" : "a model"}; ` +
-        `${continues ? "go on with it by --resume, or " : ""}choose another folder`,
+      `${directory}: already holds ${isRun ? "a run" : "a model"}; ` +
+        `${isRun ? "go on with it by --resume, or " : ""}choose another folder`,
     );
   }
-  const recipePath = join(directory, "recipe.json");
   const recipe = (await kindOf(recipePath)) && parseRecipe(await readJsonFile(recipePath), recipePath);
   const run = await readRun(directory);
   return {

@@ -106,7 +106,7 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
         if (folders.from !== undefined) {
           sayWhatIsNew(onEvent, folders.from, await loadBase(folders.from, started.model, parameters));
         }
-        if (teacher !== undefined && recipe.teacher?.initialize) {
+        if (teacher !== undefined && (recipe.teacher?.initialize ?? folders.from === undefined)) {
           const taken = await initializeFromTeacher(parameters, teacher, addresses);
           onEvent({ type: "message", text: taken });
         }

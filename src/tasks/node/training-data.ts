@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { describeRecordReport, readRecords } from "../../data/node/records.ts";
+import { describeRecordReport, formatOf, readRecords } from "../../data/node/records.ts";
 import type { FieldTypes } from "../../data/record-fields.ts";
 import type { ModelRecipe } from "../../training/model-recipe.ts";
 import type { ModelTaskName } from "../../training/model-tasks.ts";
@@ -49,8 +49,8 @@ export class TrainingData<Name extends ModelTaskName> {
   async *records(split: Split, { report = false } = {}): AsyncGenerator<TrainingRecord, void, undefined> {
     const { data } = this.#recipe;
     const { files, isHeldOut } = this.filesOf(split);
-    const most =
-      (split === "train" ? data.max_train_samples : data.max_eval_samples) ?? Number.POSITIVE_INFINITY;
+    const limits = { train: data.max_train_samples, validation: data.max_eval_samples, test: undefined };
+    const most = limits[split] ?? Number.POSITIVE_INFINITY;
     const divides = data.validation === undefined && data.validation_split > 0 && split !== "test";
     const belongs = divides ? await this.#divider() : () => false;
     let index = 0;
@@ -109,7 +109,7 @@ export class TrainingData<Name extends ModelTaskName> {
       onBadRow: on_bad_row,
       ...(format !== undefined && { format }),
       ...(column_names !== undefined && { columnNames: column_names }),
-      ...((format === "text" || /\.(txt|text)(\.gz)?$/i.test(file)) && { unit: documents }),
+      ...(formatOf(file, format) === "text" && { unit: documents }),
     });
   }
 

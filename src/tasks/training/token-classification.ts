@@ -60,17 +60,19 @@ export const taggingTraining: TrainingTask<"token-classification"> = {
     const encoding = context.tokenizers.source.encode(text, truncatedTo(context, max_length));
     let next = 0;
     return [encoding, ...encoding.overflowing].flatMap((window): Example[] => {
-      if (window.ids.length === 0) return [];
       const aligned = alignLabels(window, starts, labels, next, label_all_tokens);
       next = aligned.next;
+      // The middle of a word that is longer than a window teaches nothing.
+      if (aligned.labels.every((label) => label === ignoredLabel)) return [];
       return [{ ids: window.ids, typeIds: window.typeIds, labels: aligned.labels, words: aligned.words }];
     });
   },
 
   objective: labelObjective,
 
-  open: (store, context: Context, purpose = "training") =>
-    labelledTexts(store, context, purpose, (indices, texts, rows) => {
+  open(store, context: Context, purpose = "training") {
+    checkMetric(context);
+    return labelledTexts(store, context, purpose, (indices, texts, rows) => {
       const labels = texts.map((text, row) =>
         labelsAsRead(text, store.values("labels", indices[row]!), context.recipe.objective.label_all_tokens),
       );
@@ -84,9 +86,10 @@ export const taggingTraining: TrainingTask<"token-classification"> = {
         { ...rows, labels: padRows(labels, ignoredLabel, pad_to_multiple_of) },
         count,
       );
-    }),
+    });
+  },
 
-  metrics: () => ["f1", "precision", "recall", "accuracy"],
+  metrics: () => [...entityMetrics, "accuracy"],
   scores: ({ logits }) => logits,
   tally({ store, records, recordOf }: HeldOut, { model }: Context): Tally {
     const names = model.config.labels ?? [];
@@ -103,12 +106,35 @@ export const taggingTraining: TrainingTask<"token-classification"> = {
       },
       finish() {
         const expected = records.map(({ fields }) => fields.tags as string[]);
+        if (!areOfEntities(names)) return { accuracy: shareOfEqual(expected.flat(), predicted.flat()) };
         const { micro, accuracy } = scoreEntities(expected, predicted);
         return { f1: micro.f1, precision: micro.precision, recall: micro.recall, accuracy };
       },
     };
   },
 };
+
+/** Of entities: other tags, such as parts of speech, have none. */
+const entityMetrics = ["f1", "precision", "recall"];
+
+/** Whether tags mark entities: `O`, or a prefix as IOB2 and IOBES have them, alone or before a type. */
+const areOfEntities = (names: readonly string[]): boolean =>
+  names.every((name) => /^(O|[BIES]([-_].*)?)$/.test(name));
+
+/** @throws QkvError "config" where the best model is to be told by entities and the tags mark none */
+function checkMetric({ recipe, model }: Context): void {
+  const { metric_for_best_model: metric } = recipe.training;
+  const names = model.config.labels ?? [];
+  if (!entityMetrics.includes(metric) || areOfEntities(names)) return;
+  throw new QkvError(
+    "config",
+    `recipe: training.metric_for_best_model: ${metric} is that of entities, and tags such as ` +
+      `"${names.find((name) => !areOfEntities([name]))}" mark none; take accuracy`,
+  );
+}
+
+const shareOfEqual = (expected: readonly string[], predicted: readonly string[]): number =>
+  expected.filter((tag, word) => tag === predicted[word]).length / expected.length;
 
 /** The labels of tokens that may be parts of those that were kept: all parts have the label, or the first alone. */
 function labelsAsRead({ places }: ReadText, labels: ArrayLike<number>, labelAll: boolean): ArrayLike<number> {

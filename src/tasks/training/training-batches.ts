@@ -4,6 +4,7 @@ import {
   lengthBatches,
   type PositionedRows,
   randomRows,
+  roundUp,
   rowsFrom,
 } from "../../data/sampling.ts";
 import type { ModelRecipe } from "../../training/model-recipe.ts";
@@ -38,7 +39,10 @@ export function batchesOf(
       from: (position) => randomRows(set.length, { rowsPerBatch, seed }, position),
     };
   }
-  const widths = Int32Array.from({ length: set.length }, (_, example) => set.width(example));
+  const { pad_to_multiple_of: multiple } = recipe.training;
+  const widths = Int32Array.from({ length: set.length }, (_, example) =>
+    roundUp(set.width(example), multiple),
+  );
   const epochOf = (epoch: number) =>
     rows === undefined
       ? lengthBatches([widths], { tokensPerBatch, seed, epoch })
@@ -58,7 +62,7 @@ export function* evaluationBatches(
   for (const index of order) {
     const isFull =
       rows === undefined
-        ? (batch.length + 1) * set.width(index) > training.max_tokens
+        ? (batch.length + 1) * roundUp(set.width(index), training.pad_to_multiple_of) > training.max_tokens
         : batch.length === rows;
     if (isFull && batch.length > 0) {
       yield batch;

@@ -18,8 +18,8 @@ export const trainingStateSchema = z.object({
   step: z.int().nonnegative(),
   /** The batch that comes next. */
   position: z.object({ epoch: z.int().nonnegative(), batch: z.int().nonnegative() }),
-  /** The best validation so far. */
-  best: z.object({ step: z.int(), value: z.number() }).nullable(),
+  /** The best validation so far, and by which metric it is the best. */
+  best: z.object({ step: z.int(), value: z.number(), metric: z.string().optional() }).nullable(),
   /** Validations since then. */
   validationsSinceBest: z.int().nonnegative(),
   /** Target tokens learned from so far. */

@@ -100,7 +100,14 @@ class TrainingRun<Tree, Batch> {
       const saved = await loadCheckpoint(directory, last, learner.arrays);
       learner.step = saved.step;
       announceChanges(parts, saved, state);
-      state = { ...saved, engine: state.engine, threads: state.threads, recipe: state.recipe };
+      const { metric_for_best_model: metric } = training;
+      // What is best by one metric says nothing of another.
+      const isOther = saved.best !== null && (saved.best.metric ?? metric) !== metric;
+      state = {
+        ...saved,
+        ...(isOther && { best: null, validationsSinceBest: 0 }),
+        ...{ engine: state.engine, threads: state.threads, recipe: state.recipe },
+      };
       parts.onEvent({ type: "message", text: `Resumed at step ${saved.step}.` });
     } else {
       await parts.initialize?.(learner.parameters);
@@ -210,7 +217,10 @@ class TrainingRun<Tree, Batch> {
       await this.#tellSamples(measured.samples ?? []);
       this.#state = {
         ...this.#state,
-        best: best && value !== undefined ? { step: this.#state.step, value } : known,
+        best:
+          best && value !== undefined
+            ? { step: this.#state.step, value, metric: recipe.training.metric_for_best_model }
+            : known,
         validationsSinceBest: best ? 0 : this.#state.validationsSinceBest + 1,
       };
     }

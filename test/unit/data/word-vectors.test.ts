@@ -30,7 +30,16 @@ test("reads the wanted words, with a header line or without", () => {
   }
 });
 
+test("a word may have blanks in it", () => {
+  const { vectors } = readWordVectors(file(". . . 1 2 3\nat x@y.org -1 0 1\n"), () => true, 3);
+  expect([...vectors.keys()]).toEqual([". . .", "at x@y.org"]);
+  expect(vectors.get(". . .")).toEqual(Float32Array.of(1, 2, 3));
+});
+
 test("names the line that does not fit", () => {
+  expect(() => readWordVectors(file("cat 1 2 3 4 5\n"), () => true, 3)).toThrow(
+    /line 1: needs a word and 3 numbers, as wide as d_model; got 5 numbers/,
+  );
   expect(() => readWordVectors(file("cat 1 2 3\ndog 1 2\n"), () => true, 3)).toThrow(
     /line 2: needs a word and 3 numbers, as wide as d_model; got 2 numbers/,
   );

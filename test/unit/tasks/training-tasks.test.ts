@@ -226,6 +226,32 @@ describe("labels of words", () => {
     tally.visit(0, { data, width: names.length });
     expect(tally.finish(0)).toEqual({ f1: 0.5, precision: 0.5, recall: 0.5, accuracy: 5 / 6 });
   });
+
+  test("tags of no entities have an accuracy, and no best model by entities", () => {
+    const speech = ["NNP", "VBZ", "IN"];
+    const model = { id2label: Object.fromEntries(speech.map((name, id) => [id, name])) };
+    const own = context("wordPiece", {}, model);
+    const store = new ExampleList(tag.columns);
+    const record = recordOf({ tokens: ["Anna", "lives", "in"], tags: ["NNP", "VBZ", "IN"] });
+    for (const example of tag.encode(record, own)) store.add(example);
+    const tally = tag.tally!({ store, records: [record], recordOf: [0] } as unknown as HeldOut, own);
+    const places = Array.from(store.values("words", 0));
+    const data = new Float32Array(places.length * 3);
+    // Everything is a name.
+    for (const place of places.keys()) data[place * 3] = 1;
+    tally.visit(0, { data, width: 3 });
+    expect(tally.finish(0)).toEqual({ accuracy: 1 / 3 });
+    const best = { training: { metric_for_best_model: "f1" } };
+    const asked = contextOf("token-classification", { tokenizer: "wordPiece", recipe: best, model });
+    expect(() => tag.open(store, asked)).toThrow('tags such as "NNP" mark none; take accuracy');
+  });
+
+  test("windows without a labelled token are no examples", () => {
+    const own = context("wordPiece", { max_length: 6 });
+    const record = recordOf({ tokens: ["a".repeat(60), "b"], tags: ["O", "O"] });
+    for (const { labels } of tag.encode(record, own))
+      expect(Array.from(labels!).some((id) => id >= 0)).toBe(true);
+  });
 });
 
 describe("places of answers", () => {
@@ -659,6 +685,14 @@ describe("batches", () => {
         if (list.length > 1) expect(list[0]!.next).toEqual(list[1]!.position);
       }),
     );
+  });
+
+  test("padding to a multiple counts", () => {
+    const recipe = recipeOf({ max_tokens: 64, pad_to_multiple_of: 16 });
+    const own = setOf([17, 17, 17, 17]);
+    const sizes = [...evaluationBatches(own, recipe)].map((batch) => batch.length);
+    expect(sizes).toEqual([2, 2]);
+    expect(batchesOf(own, recipe).perEpoch).toBe(2);
   });
 
   test("validation: each example once, in batches of the size that is asked for, or else of training's", () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -127,6 +127,44 @@ test("results of other choices stay until they are measured anew, also where a t
   expect(choicesOf("b")).not.toBe(b);
 });
 
+test("a training goes on from none of other choices, of another length or of what the recipe was before", async () => {
+  mkdirSync(directory, { recursive: true });
+  const recipe = join(directory, "recipe.json");
+  const folders: string[] = [];
+  const run = (rate: number, set: object, maxSteps?: number) => {
+    writeFileSync(recipe, JSON.stringify({ training: { learning_rate: rate } }));
+    return runExperiment({
+      experiment: parseExperiment(
+        {
+          ...json,
+          recipe,
+          seeds: [1],
+          questions: [{ ...json.questions[1], variants: [{ name: "a", set }] }],
+        },
+        "e.json",
+      ),
+      directory: join(directory, "changed"),
+      dataFolder: "/data",
+      ...(maxSteps !== undefined && { maxSteps }),
+      signal: new AbortController().signal,
+      onProgress: () => {},
+      train: async ({ out }) => {
+        folders.push(out);
+        return "finished";
+      },
+      check: () => Promise.resolve(["loss"]),
+      measure: () => Promise.resolve({ loss: 2, metrics: {} }),
+    });
+  };
+  await run(0.1, {}, 20);
+  await run(0.1, {});
+  await run(0.1, { a: 1 });
+  await run(0.2, { a: 1 });
+  expect(new Set(folders).size).toBe(4);
+  await run(0.2, { a: 1 });
+  expect(folders).toHaveLength(4);
+});
+
 test("how far a training is is told when it begins and at its steps", async () => {
   const told: unknown[] = [];
   const step = { epoch: 0, tokensPerSecond: 1, learningRate: 1, gradientNorm: 1, tokens: 1, seconds: 1 };
@@ -182,7 +220,8 @@ test("a variant uses the run of one above; what is compared is a metric of the t
         Promise.resolve({ loss: 1, metrics: { accuracy: out.includes("teacher-student") ? 0.5 : 0.75 } }),
     });
   await run(taught);
-  const folder = (seed: number) => join(directory, "runs", `teacher-the-teacher-seed-${seed}`);
+  const folder = (seed: number) =>
+    expect.stringMatching(new RegExp(`/runs/teacher-the-teacher-seed-${seed}-[0-9a-f]{8}$`));
   expect(asked.map(({ set }) => set)).toEqual([
     { seed: 1 },
     { seed: 2 },
@@ -203,6 +242,9 @@ test("a variant uses the run of one above; what is compared is a metric of the t
     'questions.teacher: "student" can use the runs of variants above it only; got "The teacher"',
   );
 });
+
+/** The name of a run's folder without what tells its choices. */
+const nameOf = (run: string): string => basename(run).replace(/-[0-9a-f]{8}$/, "");
 
 describe("several trainings at a time", () => {
   const taught = parseExperiment(
@@ -236,9 +278,9 @@ describe("several trainings at a time", () => {
       onProgress: () => {},
       async train({ out, set }) {
         most = Math.max(most, ++running);
-        const name = basename(out);
+        const name = nameOf(out);
         const teacher = (set as Record<string, string>)["teacher.from"];
-        if (teacher !== undefined) expect(ended).toContain(basename(teacher));
+        if (teacher !== undefined) expect(ended).toContain(nameOf(teacher));
         for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
         running--;
         if (name === fail) throw new Error("no memory");

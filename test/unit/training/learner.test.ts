@@ -184,6 +184,14 @@ describe("a learner", () => {
     await learner.dispose();
   });
 
+  test("a batch in which nothing counts is told as such", async () => {
+    const learner = await create();
+    await expect(learner.update([{ ...batchOf(0, 1), tokenCount: 0 }], 0.01)).rejects.toThrow(
+      "nothing in the batch of step 1 has a label that counts",
+    );
+    await learner.dispose();
+  });
+
   test("names the first value that is not finite, and leaves the parameters as they were", async () => {
     const learner = await create();
     const gain = learner.parameters.get("encoder.layers.0.feedForwardNorm.gain")!;

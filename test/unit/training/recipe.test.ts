@@ -38,6 +38,14 @@ describe("a recipe", () => {
       { data, training: { lr_scheduler_type: "sqrt" } },
       /training\.lr_scheduler_type: must be one of inverse_sqrt, .*; got "sqrt"/,
     ],
+    [
+      { data: { ...data, max_length: 512 } },
+      /data\.max_length: the model needs 513 positions for 512 tokens and a mark; got model\.max_position_embeddings 512/,
+    ],
+    [
+      { data: { ...data, validation_source: "c" } },
+      /data\.validation_target: is needed beside the other side of the validation text/,
+    ],
     [{ data, model: { dropout: 1 } }, /model\.dropout: must be below 1; got 1$/],
     [{ data, training: { optimizer: "adagrad" } }, /optimizer: must be one of .*; got "adagrad"/],
     [{ data, training: { optimizer: "adamx" } }, /got "adamx" \(did you mean "adam"\?\)$/],
@@ -162,6 +170,10 @@ describe("recipes of model tasks", () => {
     [
       { task: "text-classification", teacher: { from: "t", alpha_ce: 0, alpha_task: 0, alpha_cos: 0 } },
       "teacher: one of alpha_ce",
+    ],
+    [
+      { task: "text2text-generation", generation: { num_beam: 4 } },
+      'generation: unknown option "num_beam" (did you mean "num_beams"?)',
     ],
     [{ task: "fill-mask", objective: { sampling: "windows" } }, 'unknown key "objective.sampling"'],
     [{ task: "fill-msk" }, '(did you mean "fill-mask"?)'],

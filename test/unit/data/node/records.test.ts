@@ -324,7 +324,7 @@ describe("CSV and TSV", () => {
   test("a quote that nobody closes is an error, always", async () => {
     const options = { fields: review, onBadRow: "skip" } as const;
     expect(await failure("a.csv", 'text,label\na,1\n"b,2\nc,3\n', options)).toMatchInlineSnapshot(
-      `"a.csv:3: a quote that opens a cell must be closed; got none up to line 4; close it, or read the file without quotes (quotes: false)"`,
+      `"a.csv:3: a quote that opens a cell must be closed; got none up to line 4; close it, or write it twice where it is part of the text"`,
     );
   });
 });
