@@ -1,7 +1,7 @@
 import { scaleLinear } from "d3-scale";
 import { escapeMarkup } from "../util/markup.ts";
 
-/** Values of one variant of an experiment, one for each seed. */
+/** Values of one variant of an experiment, one for each seed that has one. */
 export interface Measurements {
   readonly name: string;
   readonly values: readonly number[];
@@ -30,7 +30,7 @@ export function drawErrorBars(
   { title, axis }: { readonly title: string; readonly axis: string },
 ): string {
   const all = rows.flatMap(({ values }) => values);
-  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const [low, high] = all.length === 0 ? [0, 1] : [Math.min(...all), Math.max(...all)];
   const margin = (high - low || Math.abs(high) || 1) * 0.06;
   const x = scaleLinear([low - margin, high + margin], [left, width - right]).nice(5);
   const height = top + rows.length * rowHeight + 44;
@@ -43,10 +43,13 @@ export function drawErrorBars(
   );
   const lines = rows.map(({ name, values }, index) => {
     const y = top + (index + 0.5) * rowHeight;
+    const label = `<text class="end" x="${left - 12}" y="${y + 4}">${escapeMarkup(name)}</text>`;
+    if (values.length === 0)
+      return `${label}<text class="muted" x="${width - right + 12}" y="${y + 4}">–</text>`;
     const { mean, deviation } = meanAndDeviation(values);
     const dots = values.map((value) => `<circle class="seed" cx="${round(x(value))}" cy="${y}" r="2.5"/>`);
     return [
-      `<text class="end" x="${left - 12}" y="${y + 4}">${escapeMarkup(name)}</text>`,
+      label,
       `<path class="bar" d="M${round(x(mean - deviation))} ${y}H${round(x(mean + deviation))}"/>`,
       ...dots,
       `<circle class="mean" cx="${round(x(mean))}" cy="${y}" r="5"/>`,

@@ -2,6 +2,9 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
+import { readRun } from "../../runs/node/read-run.ts";
+import { summarize } from "../../runs/stored-run.ts";
+import { chosenMetric, keepsMean } from "../../training/best-metric.ts";
 import { drawErrorBars, meanAndDeviation } from "../../training/error-bars.ts";
 import {
   type Experiment,
@@ -13,6 +16,7 @@ import {
   type Variant,
   withRuns,
 } from "../../training/experiment.ts";
+import { parseRecipe } from "../../training/recipe.ts";
 import type { Measured, RunEvent, RunOutcome } from "../../training/run-events.ts";
 import { didYouMean, QkvError } from "../../util/errors.ts";
 import { writeFileAtomically } from "../../util/node/atomic-file.ts";
@@ -118,7 +122,7 @@ export async function runExperiment(given: RunExperimentOptions): Promise<readon
       name,
       values: done()
         .filter((result) => result.question === id && result.variant === name)
-        .map(({ measured }) => measured[metric]!),
+        .flatMap(({ measured }) => measured[metric] ?? []),
     }));
     const unit = metric === "loss" ? "loss (nats), less is better" : metric;
     const svg = drawErrorBars(rows, { title: question, axis: `${split} ${unit}` });
@@ -276,7 +280,6 @@ async function runTrial(
   let task: string | undefined;
   let maxSteps = 0;
   let trainingLoss: number | null = null;
-  let translation: Measured | undefined;
   let seconds = 0;
   const training = trainingOf(options, trial);
   const outcome = await options.train(training, (event) => {
@@ -285,15 +288,39 @@ async function runTrial(
       ({ loss: trainingLoss, seconds } = event);
       tell({ step: event.step, maxSteps, loss: event.loss });
     }
-    // No run of a translator can be measured by its recipe's data, so what its training told of its best counts.
-    if (event.type === "validation" && task === "translation" && (event.best || translation === undefined))
-      translation = event;
   });
   if (outcome === "interrupted") {
     throw new QkvError("interrupted", "the experiment was stopped; the same command goes on");
   }
-  const { loss, metrics } = translation ?? (await options.measure(training.out, trial.question.split));
-  return { ...nameOf(options, trial), parameters, trainingLoss, measured: { loss, ...metrics }, seconds };
+  // No run of a translator can be measured by its recipe's data, so what its training measured counts.
+  const { loss, metrics } =
+    task === "translation"
+      ? await measuredInTraining(training.out)
+      : await options.measure(training.out, trial.question.split);
+  // What could not be computed, such as the correlation of what does not vary, is no result.
+  const measured = Object.entries({ loss, ...metrics }).filter(([, value]) => Number.isFinite(value));
+  return {
+    ...nameOf(options, trial),
+    parameters,
+    trainingLoss,
+    measured: Object.fromEntries(measured),
+    seconds,
+  };
+}
+
+/** What a run measured of the model that it kept. */
+async function measuredInTraining(folder: string): Promise<Measured> {
+  const run = await readRun(folder);
+  const { best, average } = summarize(run);
+  const recipe = parseRecipe(run.recipe, folder);
+  const isMean = keepsMean(recipe, chosenMetric(recipe, average), chosenMetric(recipe, best));
+  const kept = (isMean ? average : best) ?? best ?? average;
+  if (kept !== undefined) return kept;
+  throw new QkvError(
+    "config",
+    `${folder}: a translator is compared by its validation, and its recipe names none; give it files ` +
+      "(data.validation_source, data.validation_target)",
+  );
 }
 
 /** A table for each question, in Markdown. */
@@ -311,7 +338,7 @@ function tablesOf({ questions }: Experiment, results: readonly TrialResult[]): s
         name,
         own[0]!.parameters.toLocaleString("en-US"),
         ofTrials(({ trainingLoss }) => trainingLoss, 3),
-        ofTrials(({ measured }) => measured[metric]!, 3),
+        ofTrials(({ measured }) => measured[metric] ?? null, 3),
         ofTrials(({ seconds }) => seconds, 0),
       ];
       return `| ${cells.join(" | ")} |`;

@@ -57,17 +57,20 @@ export class TrainingData<Name extends ModelTaskName> {
     let given = 0;
     for (const file of files) {
       const reader = this.#read(file);
+      const tell = () => {
+        const text = `${split}: ${describeRecordReport(reader.report)}`;
+        if (report) this.#onEvent({ type: "message", text });
+      };
       for await (const record of reader) {
         if (index % 1000 === 0) await this.#pause();
         for (const part of divides ? this.#partsOf(record, split) : [record]) {
           if (divides && this.#recipe.data.documents !== "file" && belongs(index) !== isHeldOut) continue;
-          if (given++ >= most) return;
           yield part;
+          if (++given >= most) return tell();
         }
         index++;
       }
-      if (report)
-        this.#onEvent({ type: "message", text: `${split}: ${describeRecordReport(reader.report)}` });
+      tell();
     }
   }
 

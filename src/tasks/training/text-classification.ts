@@ -2,6 +2,7 @@ import type { FieldTypes } from "../../data/record-fields.ts";
 import { scoreClassification } from "../../metrics/classification.ts";
 import { pearsonCorrelation, spearmanCorrelation } from "../../metrics/correlation.ts";
 import type { HostInputs } from "../../models/family.ts";
+import { ignoredLabel } from "../../nn/losses.ts";
 import type { ModelRecipe } from "../../training/model-recipe.ts";
 import type { ModelBatch } from "../../training/objectives/model-objective.ts";
 import { largestPlace } from "../probabilities.ts";
@@ -25,9 +26,6 @@ import {
 
 type Recipe = ModelRecipe<"text-classification">;
 type Context = TaskContext<"text-classification">;
-
-/** The word of a token that begins none. */
-const none = -100;
 
 const labelTypes = {
   single_label_classification: "label",
@@ -60,7 +58,9 @@ export const classificationTraining: TrainingTask<"text-classification"> = {
       ...truncatedTo(context, recipe.objective.max_length),
     });
     // The number of the word that begins with a token.
-    const words = wordIds.map((word, place) => (word === wordIds[place - 1] ? none : (word ?? none)));
+    const words = wordIds.map((word, place) =>
+      word === wordIds[place - 1] ? ignoredLabel : (word ?? ignoredLabel),
+    );
     return ids.length === 0 ? [] : [{ ids, typeIds, words, labels: labelsOf(record, context) }];
   },
 

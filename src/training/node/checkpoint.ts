@@ -26,6 +26,8 @@ export const trainingStateSchema = z.object({
   tokens: z.number(),
   /** Seconds of training so far, pauses left out. */
   seconds: z.number(),
+  /** What the log's next record has added up so far. */
+  window: z.object({ loss: z.number(), count: z.number(), seconds: z.number() }).optional(),
   engine: z.string(),
   threads: z.int(),
   /** Tells the recipe, so that a changed one is noticed. */

@@ -1,15 +1,18 @@
 import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { BatchPosition } from "../../data/batches.ts";
 import type { Device, DeviceArray } from "../../runtime/device.ts";
 import type { Brake } from "../../util/brake.ts";
 import { QkvError } from "../../util/errors.ts";
 import { writeFileAtomically } from "../../util/node/atomic-file.ts";
+import { chosenMetric, isBetter, keepsMean } from "../best-metric.ts";
 import { drawCurves, seriesOfLog } from "../curves.ts";
 import { Learner, type Objective } from "../learner.ts";
 import { endlessWarmup, learnerOptionsOf, scheduleOf } from "../optimization-choices.ts";
 import type { Recipe } from "../recipe.ts";
-import type { Measured, RunEvent, RunOutcome, Validated, ValidationRecord } from "../run-events.ts";
+import type { LogRecord, RunEvent, RunOutcome, Validated, ValidationRecord } from "../run-events.ts";
 import { learningRateAt } from "../schedules.ts";
 import {
   averageParameters,
@@ -72,6 +75,7 @@ class TrainingRun<Tree, Batch> {
   readonly #learner: Learner<Tree, Batch>;
   readonly #log: RunLog;
   #state: TrainingState;
+  readonly #window: LogWindow;
 
   private constructor(
     parts: RunParts<Tree, Batch>,
@@ -83,6 +87,7 @@ class TrainingRun<Tree, Batch> {
     this.#learner = learner;
     this.#log = log;
     this.#state = state;
+    this.#window = new LogWindow(state.window);
   }
 
   static async open<Tree, Batch>(
@@ -128,9 +133,9 @@ class TrainingRun<Tree, Batch> {
     const text = endlessWarmup(training, training.max_steps);
     if (text !== undefined) onEvent({ type: "message", text });
     const batches = this.#parts.batchesFrom(this.#state.position);
-    const window = new LogWindow();
+    this.#window.restart();
     while (this.#state.step < training.max_steps && !this.#outOfPatience()) {
-      await this.#standStill(window);
+      await this.#standStill();
       if (signal.aborted) {
         await this.#save();
         onEvent({
@@ -139,10 +144,10 @@ class TrainingRun<Tree, Batch> {
         });
         return "interrupted";
       }
-      await this.#oneStep(batches, window);
+      await this.#oneStep(batches);
       if (this.#state.step % training.eval_steps === 0 || this.#state.step === training.max_steps) {
         await this.#validateAndSave();
-        window.restart();
+        this.#window.restart();
       }
     }
     await this.#finish();
@@ -150,16 +155,16 @@ class TrainingRun<Tree, Batch> {
   }
 
   /** Waits while the brake is on; that time is not the training's. */
-  async #standStill(window: LogWindow): Promise<void> {
+  async #standStill(): Promise<void> {
     const { brake, signal, onEvent } = this.#parts;
     if (brake === undefined || !brake.isOn || signal.aborted) return;
     onEvent({ type: "paused", step: this.#state.step });
     await brake.released(signal);
     if (!signal.aborted) onEvent({ type: "resumed", step: this.#state.step });
-    window.restart();
+    this.#window.restart();
   }
 
-  async #oneStep(batches: Iterator<NextBatch<Batch>>, window: LogWindow): Promise<void> {
+  async #oneStep(batches: Iterator<NextBatch<Batch>>): Promise<void> {
     const { training } = this.#parts.recipe;
     const group: NextBatch<Batch>[] = [];
     while (group.length < training.gradient_accumulation_steps) {
@@ -173,7 +178,7 @@ class TrainingRun<Tree, Batch> {
       group.map(({ batch }) => batch),
       learningRate,
     );
-    const seconds = window.add(result.loss * result.count, result.count);
+    const seconds = this.#window.add(result.loss * result.count, result.count);
     this.#state = {
       ...this.#state,
       step,
@@ -186,7 +191,7 @@ class TrainingRun<Tree, Batch> {
       type: "step" as const,
       step,
       epoch: group.at(-1)!.position.epoch,
-      ...window.take(),
+      ...this.#window.take(),
       learningRate,
       gradientNorm: result.gradientNorm,
       tokens: this.#state.tokens,
@@ -238,7 +243,7 @@ class TrainingRun<Tree, Batch> {
 
   async #save(): Promise<void> {
     const { directory, recipe } = this.#parts;
-    await saveCheckpoint(directory, this.#learner.arrays, this.#state);
+    await saveCheckpoint(directory, this.#learner.arrays, { ...this.#state, window: this.#window.sums });
     await pruneCheckpoints(
       directory,
       Math.max(recipe.training.save_total_limit, recipe.training.average_checkpoints),
@@ -287,13 +292,12 @@ class TrainingRun<Tree, Batch> {
         await this.#log.add(record);
         onEvent(record);
       }
-      const value = chosenMetric(recipe, measured);
-      const best = this.#state.best;
-      if (value === undefined || best === null || !isBetter(recipe, best.value, value)) {
+      const { best } = this.#state;
+      if (best === null || keepsMean(recipe, chosenMetric(recipe, measured), best.value)) {
         await this.#parts.writeModel(directory, parameters);
         onEvent({ type: "message", text: `Kept the ${mean}.` });
       } else {
-        // The folder holds the best already.
+        await this.#restoreBest();
         onEvent({
           type: "message",
           text: `Kept the model of step ${best.step}, which is better than the ${mean}.`,
@@ -301,6 +305,21 @@ class TrainingRun<Tree, Batch> {
       }
     }
     await this.#drawCurves();
+  }
+
+  /** The folder holds the best already, unless a run that was over earlier kept a mean. */
+  async #restoreBest(): Promise<void> {
+    const { step } = this.#state;
+    const isMean = (record: LogRecord) =>
+      record.type === "validation" && record.of === "average" && record.step < step;
+    if (!this.#log.records.some(isMean)) return;
+    const { directory } = this.#parts;
+    const best = join(directory, "best");
+    for (const name of await readdir(best, { recursive: true })) {
+      const path = join(best, name);
+      if ((await stat(path)).isFile())
+        await writeFileAtomically(join(directory, name), createReadStream(path));
+    }
   }
 
   async #drawCurves(): Promise<void> {
@@ -354,21 +373,6 @@ function announceChanges<Tree, Batch>(
 }
 
 const milliseconds = (seconds: number): number => Math.round(seconds * 1000) / 1000;
-
-/** Of two models the one with less of these is better. */
-const lessIsBetter = ["loss", "perplexity", "bits_per_byte"];
-
-/** The number by which models are compared; nothing where it could not be computed, as a correlation of one pair. */
-function chosenMetric({ training }: Recipe, measured: Measured | undefined): number | undefined {
-  if (measured === undefined) return undefined;
-  const { metric_for_best_model: name } = training;
-  const value = name === "loss" ? measured.loss : measured.metrics[name];
-  return Number.isFinite(value) ? value : undefined;
-}
-
-function isBetter({ training }: Recipe, value: number, than: number): boolean {
-  return lessIsBetter.includes(training.metric_for_best_model) ? value < than : value > than;
-}
 
 function validationRecord(
   state: TrainingState,

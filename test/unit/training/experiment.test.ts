@@ -165,6 +165,60 @@ test("a training goes on from none of other choices, of another length or of wha
   expect(folders).toHaveLength(4);
 });
 
+test("of a translator what its training measured of the model that it kept counts, also where it was done before", async () => {
+  const validations = [
+    { step: 2, loss: 1, best: true },
+    { step: 4, loss: 1.3, best: false },
+  ];
+  const mean = { step: 4, loss: 1.1, best: false, of: "average" };
+  const lossOf = async (seed: number, records: readonly object[]) => {
+    const [result] = await runExperiment({
+      experiment: parseExperiment({ ...json, seeds: [seed], questions: [json.questions[1]] }, "e.json"),
+      directory,
+      dataFolder: "/data",
+      signal: new AbortController().signal,
+      onProgress: () => {},
+      // All was trained and measured before.
+      train: async ({ out }, onEvent) => {
+        onEvent({ type: "start", task: "translation", step: 4, maxSteps: 4, parameters: 10 });
+        mkdirSync(out, { recursive: true });
+        const common = { type: "validation", metrics: {}, seconds: 1 };
+        const lines = records.map((record) => `${JSON.stringify({ ...common, ...record })}\n`);
+        writeFileSync(join(out, "log.jsonl"), lines.join(""));
+        const recipe = { task: "translation", data: { train_source: "a", train_target: "b" } };
+        writeFileSync(join(out, "recipe.json"), JSON.stringify(recipe));
+        return "finished";
+      },
+      check: () => Promise.resolve(["loss"]),
+      measure: () => Promise.reject(new Error("not to be measured")),
+    });
+    return result!.measured.loss;
+  };
+  expect(await lossOf(1, validations)).toBe(1);
+  expect(await lossOf(2, [...validations, mean])).toBe(1);
+  expect(await lossOf(3, [...validations, { ...mean, loss: 0.9 }])).toBe(0.9);
+  await expect(lossOf(4, [])).rejects.toThrow("a translator is compared by its validation");
+});
+
+test("a metric that could not be computed leaves a gap", async () => {
+  const results = await runExperiment({
+    experiment: parseExperiment({ ...json, metric: "pearson", questions: [json.questions[0]] }, "e.json"),
+    directory,
+    dataFolder: "/data",
+    signal: new AbortController().signal,
+    onProgress: () => {},
+    train: () => Promise.resolve("finished"),
+    check: () => Promise.resolve(["loss", "pearson"]),
+    measure: (run) =>
+      Promise.resolve({ loss: 1, metrics: { pearson: run.includes("width-4-seed-2") ? 0.5 : Number.NaN } }),
+  });
+  expect(results.map(({ measured }) => measured.pearson)).toEqual([undefined, 0.5, undefined, undefined]);
+  const table = readFileSync(join(directory, "results.md"), "utf8");
+  expect(table).toContain("| 4 | 0 | – | 0.500 ± 0.000 |");
+  expect(table).toContain("| 8 | 0 | – | – |");
+  expect(readFileSync(join(directory, "width.svg"), "utf8")).not.toContain("NaN");
+});
+
 test("how far a training is is told when it begins and at its steps", async () => {
   const told: unknown[] = [];
   const step = { epoch: 0, tokensPerSecond: 1, learningRate: 1, gradientNorm: 1, tokens: 1, seconds: 1 };
