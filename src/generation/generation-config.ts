@@ -73,7 +73,12 @@ const optionsByKey: ReadonlyMap<string, keyof DecodingOptions> = new Map(
 );
 
 /** Every name that Hugging Face has for a generation option. */
-const knownKeys = [...optionsByKey.keys(), ...Object.keys(unsupported), ...modelTokens, ...bookkeeping];
+export const generationKeys: readonly string[] = [
+  ...optionsByKey.keys(),
+  ...Object.keys(unsupported),
+  ...modelTokens,
+  ...bookkeeping,
+];
 
 export interface ReadGenerationOptions {
   /** Where they stand, for messages. */
@@ -105,7 +110,7 @@ export function readGenerationOptions(
     else if (unknownKeys === "refuse") {
       const near = optionsByKey.has(snakeCase(key))
         ? ` (did you mean "${snakeCase(key)}"?)`
-        : didYouMean(key, knownKeys);
+        : didYouMean(key, generationKeys);
       throw new QkvError("option", `${where}: unknown option "${key}"${near}`);
     }
   }

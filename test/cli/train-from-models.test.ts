@@ -104,6 +104,9 @@ describe("fine-tuning", () => {
     expect(config("speech").id2label).toEqual({ 0: "VBZ", 1: "NNP" });
     await output(args({ ...recipe, model: { from: run("speech") } }, "speech-again", 1));
     expect(config("speech-again").id2label).toEqual({ 0: "VBZ", 1: "NNP" });
+    const taught = { ...recipe, model: smallModels.bert, teacher: { from: run("speech") } };
+    await output(args(taught, "speech-taught", 1));
+    expect(config("speech-taught").id2label).toEqual({ 0: "VBZ", 1: "NNP" });
   });
 
   test("leaves frozen parts as they were, and lower layers nearly so with a decay by layers", async () => {

@@ -30,6 +30,13 @@ export async function checkTraining(
         'a translator is measured on its validation data; got the split "test"; leave it out',
       );
     }
+    if (recipe.data.validation_source === undefined) {
+      throw new QkvError(
+        "config",
+        "a translator is compared by its validation, and its recipe names none; give it files " +
+          "(data.validation_source, data.validation_target)",
+      );
+    }
     return measuresOf(recipe);
   }
   if (split === "test" && recipe.data.test === undefined) {

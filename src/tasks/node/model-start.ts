@@ -47,6 +47,7 @@ export interface NewModelOptions {
   readonly labels: () => Promise<readonly string[] | undefined>;
   /** The folders that the recipe goes on from, found. */
   readonly from: string | undefined;
+  readonly teacher: string | undefined;
   readonly tokenizerFrom: string | undefined;
   /** The training text, for a tokenizer that has to be learned. */
   readonly texts: () => AsyncIterable<string>;
@@ -85,7 +86,9 @@ export async function createModelStart(options: NewModelOptions): Promise<ModelS
   const family = familyOf({ ...base, ...own }, where);
   if (from !== undefined) refuseUnknownKeys(recipe, family);
   const tokenizerFolder = options.tokenizerFrom ?? from;
-  const labels = inOrderOf(base, await options.labels(), recipe);
+  const known =
+    from === undefined && options.teacher !== undefined ? await readConfigOf(options.teacher) : base;
+  const labels = inOrderOf(known, await options.labels(), recipe);
   const ofLabels = labels === undefined ? {} : labelsConfig(labels, recipe);
   const tokenizerFiles =
     tokenizerFolder === undefined
@@ -214,8 +217,8 @@ function labelsConfig(labels: readonly string[], recipe: ModelRecipe): JsonObjec
 }
 
 /**
- * Labels in the order in which the model that a training goes on from has them, where they are the same: what scores
- * them is taken over row by row.
+ * Labels in the order in which the model that a training goes on from, or its teacher, has them, where they are the
+ * same: what scores them is taken over row by row.
  */
 function inOrderOf(base: JsonObject, labels: readonly string[] | undefined, { objective }: ModelRecipe) {
   if (labels === undefined || ("labels" in objective && objective.labels !== undefined)) return labels;

@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { readRun } from "../../runs/node/read-run.ts";
-import { summarize } from "../../runs/stored-run.ts";
+import { stepsOf, summarize } from "../../runs/stored-run.ts";
 import { chosenMetric, keepsMean } from "../../training/best-metric.ts";
 import { drawErrorBars, meanAndDeviation } from "../../training/error-bars.ts";
 import {
@@ -16,6 +16,7 @@ import {
   type Variant,
   withRuns,
 } from "../../training/experiment.ts";
+import { logName } from "../../training/node/run-log.ts";
 import { parseRecipe } from "../../training/recipe.ts";
 import type { Measured, RunEvent, RunOutcome } from "../../training/run-events.ts";
 import { didYouMean, QkvError } from "../../util/errors.ts";
@@ -139,8 +140,11 @@ interface Plan extends RunExperimentOptions {
 
 async function recipesOf({ questions }: Experiment): Promise<Plan["recipes"]> {
   const recipes = new Map<Question["recipe"], unknown>();
-  for (const { recipe } of questions)
-    recipes.set(recipe, typeof recipe === "string" ? (await findRecipe(recipe)).json : recipe);
+  for (const { recipe } of questions) {
+    const json = typeof recipe === "string" ? (await findRecipe(recipe)).json : recipe;
+    // What only describes a recipe changes no training.
+    recipes.set(recipe, { ...(json as object), name: undefined, description: undefined });
+  }
   return recipes;
 }
 
@@ -162,7 +166,8 @@ function choicesOf(plan: Plan, question: Question, name: string): object {
   const { set } = question.variants.find((variant) => variant.name === name)!;
   return {
     recipe: plan.recipes.get(question.recipe),
-    data: question.data,
+    // Without a folder the data may lie beside the recipe.
+    data: question.data ?? { of: question.recipe },
     set: withRuns(set, (run) => digestOf(choicesOf(plan, question, run))),
     maxSteps: plan.maxSteps ?? null,
   };
@@ -297,6 +302,11 @@ async function runTrial(
     task === "translation"
       ? await measuredInTraining(training.out)
       : await options.measure(training.out, trial.question.split);
+  // A training that was over before tells no steps.
+  if (trainingLoss === null && (await kindOf(join(training.out, logName))) !== undefined) {
+    const last = stepsOf(await readRun(training.out)).at(-1);
+    if (last !== undefined) ({ loss: trainingLoss, seconds } = last);
+  }
   // What could not be computed, such as the correlation of what does not vary, is no result.
   const measured = Object.entries({ loss, ...metrics }).filter(([, value]) => Number.isFinite(value));
   return {
@@ -314,13 +324,9 @@ async function measuredInTraining(folder: string): Promise<Measured> {
   const { best, average } = summarize(run);
   const recipe = parseRecipe(run.recipe, folder);
   const isMean = keepsMean(recipe, chosenMetric(recipe, average), chosenMetric(recipe, best));
-  const kept = (isMean ? average : best) ?? best ?? average;
+  const kept = isMean ? (average ?? best) : best;
   if (kept !== undefined) return kept;
-  throw new QkvError(
-    "config",
-    `${folder}: a translator is compared by its validation, and its recipe names none; give it files ` +
-      "(data.validation_source, data.validation_target)",
-  );
+  throw new QkvError("data", `${folder}: its training measured nothing; choose another folder (--out)`);
 }
 
 /** A table for each question, in Markdown. */

@@ -42,7 +42,8 @@ export async function inspectRunFolder(directory: string, resume: boolean): Prom
   const continues = step !== undefined;
   const recipePath = join(directory, "recipe.json");
   if (!resume && (continues || (await holdsSomething(directory)))) {
-    const isRun = continues || (await kindOf(recipePath)) !== undefined;
+    // A model without its checkpoints is a run that is over: going on would begin anew and overwrite it.
+    const isRun = continues || ((await kindOf(recipePath)) !== undefined && !(await holdsModel(directory)));
     throw new QkvError(
       "option",
       `${directory}: already holds ${isRun ? "a run" : "a model"}; ` +
@@ -60,8 +61,11 @@ export async function inspectRunFolder(directory: string, resume: boolean): Prom
   };
 }
 
+const holdsModel = async (directory: string): Promise<boolean> =>
+  (await kindOf(join(directory, "model.safetensors"))) !== undefined;
+
 async function holdsSomething(directory: string): Promise<boolean> {
-  if ((await kindOf(join(directory, "model.safetensors"))) !== undefined) return true;
+  if (await holdsModel(directory)) return true;
   const log = await stat(join(directory, "log.jsonl")).catch(() => undefined);
   return log !== undefined && log.size > 0;
 }

@@ -201,6 +201,7 @@ async function startOf(
     newModel: task.newModel,
     labels: () => labelsOf(recipe, task, data),
     from: folders.from,
+    teacher: folders.teacher,
     // A student reads as its teacher does.
     tokenizerFrom: folders.tokenizer ?? folders.from ?? folders.teacher,
     async *texts() {

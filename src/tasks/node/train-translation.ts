@@ -38,6 +38,12 @@ export interface TrainTranslationOptions {
   onEvent(event: RunEvent): void;
 }
 
+/** Tokens for which there are positions, beside an end mark or the mark that the decoder begins with, and padding. */
+function longestPair({ model, training }: TranslationRecipe): number {
+  const { pad_to_multiple_of: multiple } = training;
+  return Math.floor(model.max_position_embeddings / multiple) * multiple - 1;
+}
+
 /** Trains a translator by a recipe. */
 export async function trainTranslation(options: TrainTranslationOptions): Promise<RunOutcome> {
   const { recipe, directory, device, onEvent } = options;
@@ -58,7 +64,7 @@ export async function trainTranslation(options: TrainTranslationOptions): Promis
       sourceVocabSize: config.sourceVocabSize,
       targetVocabSize: config.targetVocabSize,
       tokenizer: fingerprintOf(model),
-      maxLength: recipe.data.max_length,
+      maxLength: Math.min(recipe.data.max_length, longestPair(recipe)),
       ...(recipe.data.max_length_ratio !== null && { maxLengthRatio: recipe.data.max_length_ratio }),
       onProgress: ({ lines, totalLines }) =>
         onEvent({ type: "preparing", what: `tokenizing ${name}`, done: lines, total: totalLines }),

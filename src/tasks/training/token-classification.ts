@@ -106,7 +106,7 @@ export const taggingTraining: TrainingTask<"token-classification"> = {
       },
       finish() {
         const expected = records.map(({ fields }) => fields.tags as string[]);
-        if (!areOfEntities(names)) return { accuracy: shareOfEqual(expected.flat(), predicted.flat()) };
+        if (!names.every(marksEntity)) return { accuracy: shareOfEqual(expected.flat(), predicted.flat()) };
         const { micro, accuracy } = scoreEntities(expected, predicted);
         return { f1: micro.f1, precision: micro.precision, recall: micro.recall, accuracy };
       },
@@ -114,22 +114,22 @@ export const taggingTraining: TrainingTask<"token-classification"> = {
   },
 };
 
-/** Of entities: other tags, such as parts of speech, have none. */
+/** Of entities, which are counted where all tags mark them; of others, such as parts of speech, accuracy is measured. */
 const entityMetrics = ["f1", "precision", "recall"];
 
-/** Whether tags mark entities: `O`, or a prefix as IOB2 and IOBES have them, alone or before a type. */
-const areOfEntities = (names: readonly string[]): boolean =>
-  names.every((name) => /^(O|[BIES]([-_].*)?)$/.test(name));
+/** Whether a tag is `O`, or a prefix as IOB2 and IOBES have them, alone or before a type. */
+const marksEntity = (tag: string): boolean => /^(O|[BIES]([-_].*)?)$/.test(tag);
 
-/** @throws QkvError "config" where the best model is to be told by entities and the tags mark none */
+/** @throws QkvError "config" where the best model is to be told by entities and not all tags mark them */
 function checkMetric({ recipe, model }: Context): void {
   const { metric_for_best_model: metric } = recipe.training;
   const names = model.config.labels ?? [];
-  if (!entityMetrics.includes(metric) || areOfEntities(names)) return;
+  const other = names.find((name) => !marksEntity(name));
+  if (!entityMetrics.includes(metric) || other === undefined) return;
   throw new QkvError(
     "config",
-    `recipe: training.metric_for_best_model: ${metric} is that of entities, and tags such as ` +
-      `"${names.find((name) => !areOfEntities([name]))}" mark none; take accuracy`,
+    `recipe: training.metric_for_best_model: ${metric} is counted for tags that are O or begin with B-, I-, E- or S-; ` +
+      `got "${other}"; take accuracy, or write the tags so`,
   );
 }
 

@@ -268,6 +268,12 @@ class TrainingRun<Tree, Batch> {
     const { average_checkpoints: wanted } = recipe.training;
     // Where a run was interrupted by hand there is a checkpoint more; it must not change the result.
     const regular = (await listCheckpoints(directory)).filter((step) => this.#isRegular(step));
+    // The folder holds the best already, unless the run was over before and kept a mean.
+    const isMean = (record: LogRecord) => record.type === "validation" && record.of === "average";
+    const holdsBest = this.#state.best === null || !this.#log.records.some(isMean);
+    const holdBest = async () => {
+      if (!holdsBest) await copyFiles(join(directory, "best"), directory);
+    };
     if (wanted > 1 && regular.length > 0) {
       const steps = regular.slice(-wanted);
       const mean =
@@ -275,7 +281,8 @@ class TrainingRun<Tree, Batch> {
           ? `mean of the checkpoints at steps ${steps.join(", ")}`
           : `model of step ${steps[0]}`;
       if (steps.length === 1 && this.#state.best?.step === steps[0]) {
-        // It was measured, and the folder holds it.
+        // It was measured.
+        await holdBest();
         onEvent({ type: "message", text: `Kept the ${mean}.` });
         return await this.#drawCurves();
       }
@@ -297,29 +304,14 @@ class TrainingRun<Tree, Batch> {
         await this.#parts.writeModel(directory, parameters);
         onEvent({ type: "message", text: `Kept the ${mean}.` });
       } else {
-        await this.#restoreBest();
+        await holdBest();
         onEvent({
           type: "message",
           text: `Kept the model of step ${best.step}, which is better than the ${mean}.`,
         });
       }
-    }
+    } else await holdBest();
     await this.#drawCurves();
-  }
-
-  /** The folder holds the best already, unless a run that was over earlier kept a mean. */
-  async #restoreBest(): Promise<void> {
-    const { step } = this.#state;
-    const isMean = (record: LogRecord) =>
-      record.type === "validation" && record.of === "average" && record.step < step;
-    if (!this.#log.records.some(isMean)) return;
-    const { directory } = this.#parts;
-    const best = join(directory, "best");
-    for (const name of await readdir(best, { recursive: true })) {
-      const path = join(best, name);
-      if ((await stat(path)).isFile())
-        await writeFileAtomically(join(directory, name), createReadStream(path));
-    }
   }
 
   async #drawCurves(): Promise<void> {
@@ -331,6 +323,14 @@ class TrainingRun<Tree, Batch> {
 
   async dispose(): Promise<void> {
     await this.#learner.dispose();
+  }
+}
+
+/** Copies the files of a folder into another, each as a whole. */
+async function copyFiles(from: string, to: string): Promise<void> {
+  for (const name of await readdir(from, { recursive: true })) {
+    const path = join(from, name);
+    if ((await stat(path)).isFile()) await writeFileAtomically(join(to, name), createReadStream(path));
   }
 }
 

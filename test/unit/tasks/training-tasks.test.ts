@@ -243,7 +243,7 @@ describe("labels of words", () => {
     expect(tally.finish(0)).toEqual({ accuracy: 1 / 3 });
     const best = { training: { metric_for_best_model: "f1" } };
     const asked = contextOf("token-classification", { tokenizer: "wordPiece", recipe: best, model });
-    expect(() => tag.open(store, asked)).toThrow('tags such as "NNP" mark none; take accuracy');
+    expect(() => tag.open(store, asked)).toThrow('got "NNP"; take accuracy');
   });
 
   test("windows without a labelled token are no examples", () => {

@@ -197,7 +197,7 @@ test("of a translator what its training measured of the model that it kept count
   expect(await lossOf(1, validations)).toBe(1);
   expect(await lossOf(2, [...validations, mean])).toBe(1);
   expect(await lossOf(3, [...validations, { ...mean, loss: 0.9 }])).toBe(0.9);
-  await expect(lossOf(4, [])).rejects.toThrow("a translator is compared by its validation");
+  await expect(lossOf(4, [])).rejects.toThrow("its training measured nothing");
 });
 
 test("a metric that could not be computed leaves a gap", async () => {

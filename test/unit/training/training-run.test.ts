@@ -86,6 +86,12 @@ test("a run that goes on after it kept a mean holds the best where that is said"
   expect(held()).toBe(best);
 });
 
+test("a run that wants no mean any more holds its best", async () => {
+  await run(4, [{ loss: 1 }, { loss: 1.2 }, { loss: 0.9 }], { average_checkpoints: 2 });
+  await run(6, [{ loss: 1.5 }], { average_checkpoints: 1 });
+  expect(held()).toBe(held("best"));
+});
+
 test("what is best by one metric says nothing of another", async () => {
   const choose = (metric_for_best_model: string) => ({ average_checkpoints: 1, metric_for_best_model });
   await run(4, [{ loss: 2 }, { loss: 1 }], choose("loss"));
