@@ -1,7 +1,5 @@
 import { z } from "zod";
 import { generatedRecordsNames } from "../data/generated-corpora.ts";
-import { generationKeys, readGenerationOptions } from "../generation/generation-config.ts";
-import { didYouMean, QkvError } from "../util/errors.ts";
 import { initialPositions } from "./initial-positions.ts";
 import { type ModelTaskName, modelTaskNames } from "./model-tasks.ts";
 import { checkOptimization } from "./optimization-choices.ts";
@@ -280,26 +278,9 @@ function checkTogether(
   }
   if (!writes(recipe.task) && Object.keys(recipe.generation).length > 0) {
     refuse("generation", `goes with a task whose models write; ${recipe.task} is none`);
-  } else {
-    const problem = problemOfGeneration(recipe.generation);
-    if (problem !== undefined) refuse("generation", problem);
   }
   if (teacher !== undefined && recipe.task === "sentence-similarity") {
     refuse("teacher", "goes with a task whose models give scores; sentence-similarity has none");
-  }
-}
-
-/** What is wrong with options of generation. A checkpoint's file may hold keys that nobody knows and that do nothing. */
-function problemOfGeneration(generation: Readonly<Record<string, unknown>>): string | undefined {
-  const unknown = Object.keys(generation).filter((key) => !generationKeys.includes(key));
-  const slip = unknown.find((key) => didYouMean(key, generationKeys) !== "");
-  if (slip !== undefined) return `unknown option "${slip}"${didYouMean(slip, generationKeys)}`;
-  try {
-    readGenerationOptions(generation, { where: "options", unknownKeys: "ignore" });
-    return undefined;
-  } catch (error) {
-    if (error instanceof QkvError) return error.message;
-    throw error;
   }
 }
 

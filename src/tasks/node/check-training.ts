@@ -1,5 +1,6 @@
 /** What can be known of a training before it begins, for experiments, which shall not break off at their last variant. */
 import { QkvError } from "../../util/errors.ts";
+import { checkGeneration } from "../training/generation-choices.ts";
 import { measuresOf } from "../training/measures.ts";
 import { taskOf } from "../training/table.ts";
 import { checkNewModel } from "./model-start.ts";
@@ -45,6 +46,7 @@ export async function checkTraining(
       `recipe ${recipe.name}: data.test must name a file to be measured on; got none`,
     );
   }
+  checkGeneration(recipe);
   const task = taskOf(recipe);
   checkNewModel(recipe, task.head(recipe), task.newModel);
   await modelFoldersOf({ recipe, dataFolder, resume: continues, later });

@@ -2,8 +2,6 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
-import { readRun } from "../../runs/node/read-run.ts";
-import { stepsOf, summarize } from "../../runs/stored-run.ts";
 import { chosenMetric, keepsMean } from "../../training/best-metric.ts";
 import { drawErrorBars, meanAndDeviation } from "../../training/error-bars.ts";
 import {
@@ -16,7 +14,7 @@ import {
   type Variant,
   withRuns,
 } from "../../training/experiment.ts";
-import { logName } from "../../training/node/run-log.ts";
+import { readLog } from "../../training/node/run-log.ts";
 import { parseRecipe } from "../../training/recipe.ts";
 import type { Measured, RunEvent, RunOutcome } from "../../training/run-events.ts";
 import { didYouMean, QkvError } from "../../util/errors.ts";
@@ -303,8 +301,8 @@ async function runTrial(
       ? await measuredInTraining(training.out)
       : await options.measure(training.out, trial.question.split);
   // A training that was over before tells no steps.
-  if (trainingLoss === null && (await kindOf(join(training.out, logName))) !== undefined) {
-    const last = stepsOf(await readRun(training.out)).at(-1);
+  if (trainingLoss === null) {
+    const last = (await readLog(training.out)).findLast((record) => record.type === "step");
     if (last !== undefined) ({ loss: trainingLoss, seconds } = last);
   }
   // What could not be computed, such as the correlation of what does not vary, is no result.
@@ -320,9 +318,11 @@ async function runTrial(
 
 /** What a run measured of the model that it kept. */
 async function measuredInTraining(folder: string): Promise<Measured> {
-  const run = await readRun(folder);
-  const { best, average } = summarize(run);
-  const recipe = parseRecipe(run.recipe, folder);
+  const validations = (await readLog(folder)).filter((record) => record.type === "validation");
+  const best = validations.findLast((record) => record.best);
+  const average = validations.findLast(({ of }) => of === "average");
+  const recipePath = join(folder, "recipe.json");
+  const recipe = parseRecipe(await readJsonFile(recipePath), recipePath);
   const isMean = keepsMean(recipe, chosenMetric(recipe, average), chosenMetric(recipe, best));
   const kept = isMean ? (average ?? best) : best;
   if (kept !== undefined) return kept;

@@ -19,6 +19,7 @@ import type { Brake } from "../../util/brake.ts";
 import { didYouMean, QkvError } from "../../util/errors.ts";
 import { longestInput } from "../task.ts";
 import { ExampleList } from "../training/example-list.ts";
+import { checkGeneration } from "../training/generation-choices.ts";
 import { sortLabels } from "../training/labels.ts";
 import { measuresOf } from "../training/measures.ts";
 import { type AnyTask, taskOf } from "../training/table.ts";
@@ -61,6 +62,7 @@ export async function trainModel(options: TrainModelOptions): Promise<RunOutcome
   const task = taskOf(asked);
   const data = new TrainingData(asked, task, options);
   checkMeasures(asked, data);
+  checkGeneration(asked);
   const folders = await modelFoldersOf(options);
   const started = await startOf(options, task, data, folders);
   const adapted = await adaptStart(device, asked, started, async () => folders.from);

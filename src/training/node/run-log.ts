@@ -18,11 +18,7 @@ export class RunLog {
   /** Opens the log and cuts off what was written after the step that training goes on from. */
   static async open(directory: string, step: number): Promise<RunLog> {
     const log = new RunLog(join(directory, logName));
-    const text = await readFile(log.#path, "utf8").catch(() => "");
-    for (const line of text.split("\n")) {
-      const record = parseRecord(line);
-      if (record !== undefined && record.step <= step) log.records.push(record);
-    }
+    for (const record of await readLog(directory)) if (record.step <= step) log.records.push(record);
     await writeFileAtomically(log.#path, log.records.map((record) => `${JSON.stringify(record)}\n`).join(""));
     return log;
   }
@@ -31,6 +27,12 @@ export class RunLog {
     this.records.push(record);
     await appendFile(this.#path, `${JSON.stringify(record)}\n`);
   }
+}
+
+/** The records of a run's log; none where there is none. */
+export async function readLog(directory: string): Promise<LogRecord[]> {
+  const text = await readFile(join(directory, logName), "utf8").catch(() => "");
+  return text.split("\n").flatMap((line) => parseRecord(line) ?? []);
 }
 
 /** A record, or nothing for the half line that a killed run may leave. */

@@ -5,6 +5,7 @@ import { tokenStream } from "../../../src/data/packing.ts";
 import { createModel } from "../../../src/models/families.ts";
 import { longestInput } from "../../../src/tasks/task.ts";
 import { ExampleList } from "../../../src/tasks/training/example-list.ts";
+import { checkGeneration } from "../../../src/tasks/training/generation-choices.ts";
 import { sortLabels } from "../../../src/tasks/training/labels.ts";
 import { trainingTasks } from "../../../src/tasks/training/table.ts";
 import { framesOf, textsOf } from "../../../src/tasks/training/text-blocks.ts";
@@ -635,6 +636,16 @@ describe("metrics of classifiers", () => {
     );
     expect(names("regression")).toEqual(Object.keys(measure("regression", [[1], [2]], [[1], [2]])));
   });
+});
+
+test("options of generation: slips of the pen are told, what only a checkpoint's file knows is left", () => {
+  const check = (generation: Record<string, unknown>) => () => checkGeneration({ generation });
+  expect(check({ num_beam: 4 })).toThrow(
+    'recipe: generation: unknown option "num_beam" (did you mean "num_beams"?)',
+  );
+  expect(check({ num_beams: 0 })).toThrow("recipe: generation: ");
+  expect(check({ guidance_scale: 3 })).toThrow("guidance_scale is not supported");
+  expect(check({ language: "en", num_beams: 2 })).not.toThrow();
 });
 
 describe("batches", () => {
