@@ -1,3 +1,4 @@
+import { countRight } from "../../metrics/classification.ts";
 import { scoreEntities } from "../../metrics/entity-score.ts";
 import { ignoredLabel } from "../../nn/losses.ts";
 import type { Encoding } from "../../tokenizers/encoding.ts";
@@ -106,7 +107,10 @@ export const taggingTraining: TrainingTask<"token-classification"> = {
       },
       finish() {
         const expected = records.map(({ fields }) => fields.tags as string[]);
-        if (!names.every(marksEntity)) return { accuracy: shareOfEqual(expected.flat(), predicted.flat()) };
+        if (!names.every(marksEntity)) {
+          const tags = expected.flat();
+          return { accuracy: countRight(tags, predicted.flat()) / tags.length };
+        }
         const { micro, accuracy } = scoreEntities(expected, predicted);
         return { f1: micro.f1, precision: micro.precision, recall: micro.recall, accuracy };
       },
@@ -132,9 +136,6 @@ function checkMetric({ recipe, model }: Context): void {
       `got "${other}"; take accuracy, or write the tags so`,
   );
 }
-
-const shareOfEqual = (expected: readonly string[], predicted: readonly string[]): number =>
-  expected.filter((tag, word) => tag === predicted[word]).length / expected.length;
 
 /** The labels of tokens that may be parts of those that were kept: all parts have the label, or the first alone. */
 function labelsAsRead({ places }: ReadText, labels: ArrayLike<number>, labelAll: boolean): ArrayLike<number> {
