@@ -106,7 +106,7 @@ export async function runExperiment(given: RunExperimentOptions): Promise<readon
     if (options.signal.aborted)
       throw new QkvError("interrupted", "the experiment was stopped; it goes on from here");
     // What is the same training under another name is done once.
-    const twin = trials.find((other) => isSameTraining(options, other, trial) && results.has(other));
+    const twin = trials.find((other) => results.has(other) && isSameTraining(options, other, trial));
     results.set(
       trial,
       twin === undefined
@@ -164,8 +164,8 @@ function choicesOf(plan: Plan, question: Question, name: string): object {
   const { set } = question.variants.find((variant) => variant.name === name)!;
   return {
     recipe: plan.recipes.get(question.recipe),
-    // Without a folder the data may lie beside the recipe.
-    data: question.data ?? { of: question.recipe },
+    // Without a folder of its own a recipe may have its data beside it.
+    data: question.data ?? { besideRecipe: question.recipe },
     set: withRuns(set, (run) => digestOf(choicesOf(plan, question, run))),
     maxSteps: plan.maxSteps ?? null,
   };
@@ -173,10 +173,10 @@ function choicesOf(plan: Plan, question: Question, name: string): object {
 
 /** Whether two trials are one training under two names, and nobody wants the run of either by its name. */
 const isSameTraining = (plan: Plan, left: Trial, right: Trial): boolean =>
+  left.seed === right.seed &&
   ![left, right].some(({ question, variant }) =>
     question.variants.some(({ set }) => runsIn(set).includes(variant.name)),
   ) &&
-  left.seed === right.seed &&
   nameOf(plan, left).choices === nameOf(plan, right).choices;
 
 /** Whether a trial can begin only when another is over: it uses its run, or is the same training under another name. */
