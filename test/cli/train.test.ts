@@ -118,8 +118,16 @@ describe("qkv train from two files", () => {
         `go on with qkv train --out ${run("killed")} --resume`,
     );
     expect(translate.code).toBe(2);
+    const again = await qkv(args);
+    expect(again.stderr).toContain(
+      "already holds a run; go on with it by --resume, or choose another folder",
+    );
+    expect(again.code).toBe(2);
     expect(await qkv(["train", "--out", run("killed"), "--resume"])).toMatchObject({ code: 0 });
     expect(model().equals(best)).toBe(true);
+    // Without its checkpoints a finished model is not offered for going on, which would overwrite it.
+    rmSync(join(run("killed"), "checkpoints"), { recursive: true });
+    expect((await qkv(args)).stderr).toContain("already holds a model; choose another folder");
     const other = ["--source", en, "--target", valid.de];
     expect(await qkv(["train", ...other, "--out", run("killed"), "--resume"])).toMatchObject({ code: 2 });
   });
